@@ -1,0 +1,68 @@
+"""What a build leaves behind, as the manifest records it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuiltDistribution:
+    """A distribution in a layer zip; bytes unzipped."""
+
+    name: str
+    version: str
+    unzipped_size: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Artifact:
+    """A layer zip. `path` is relative to the output directory, with `/`; sizes in bytes.
+
+    `code_sha256` is the base64 digest that AWS returns as CodeSha256. `input_digest` names
+    everything that decides the bytes: an artifact with the same one need not be built again.
+    """
+
+    name: str
+    path: str
+    sha256: str
+    code_sha256: str
+    zipped_size: int
+    unzipped_size: int
+    runtimes: tuple[str, ...]
+    architectures: tuple[str, ...]
+    distributions: tuple[BuiltDistribution, ...]
+    input_digest: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CodeArtifact:
+    """The zip of a function's own code (None of it where the code lies elsewhere)."""
+
+    path: str
+    sha256: str
+    code_sha256: str
+    zipped_size: int
+    unzipped_size: int
+    input_digest: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ManifestFunction:
+    """One function of the manifest; bytes unzipped."""
+
+    target: str
+    layers: tuple[str, ...]
+    external_layers: tuple[str, ...]
+    code: CodeArtifact | None
+    code_size: int
+    unzipped_size: int
+    carried_excess: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manifest:
+    """`manifest.json`, format version 1. Functions by name."""
+
+    project: str
+    layers: tuple[Artifact, ...]
+    functions: dict[str, ManifestFunction]

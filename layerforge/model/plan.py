@@ -1,0 +1,85 @@
+"""Which distributions go into which layers, and which function takes which: a value, not an act."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from layerforge.model.target import Target
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class Item:
+    """A distribution as the planner sees it: a key and its bytes unzipped.
+
+    Two cohorts of one target may pin the same name at different versions: these are two items.
+    """
+
+    name: str
+    version: str
+    digest: str
+    unzipped_size: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Demand:
+    """What one function needs from layers, and what room it leaves them.
+
+    `code_size`, `external_size` in bytes unzipped; `external_layers` counts layers from elsewhere.
+    """
+
+    function: str
+    target: Target
+    needs: frozenset[Item]
+    code_size: int = 0
+    external_layers: int = 0
+    external_size: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedLayer:
+    """A layer: its stable name and what it holds, sorted."""
+
+    name: str
+    target: Target
+    items: tuple[Item, ...]
+
+    @property
+    def unzipped_size(self) -> int:
+        """Bytes of all its distributions."""
+        return sum(item.unzipped_size for item in self.items)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FunctionPlan:
+    """The layers that one function takes, in the order in which they are attached. All bytes unzipped.
+
+    `infeasible` is the reason, in words, why the function gets no layers.
+    """
+
+    function: str
+    target: Target
+    layers: tuple[str, ...]
+    external_layers: int
+    external_size: int
+    code_size: int
+    needed_size: int
+    layers_size: int
+    infeasible: str | None = None
+
+    @property
+    def unzipped_size(self) -> int:
+        """What counts against the limit: code, layers and layers from elsewhere."""
+        return self.code_size + self.layers_size + self.external_size
+
+    @property
+    def carried_excess(self) -> int:
+        """Bytes in its layers that it does not need."""
+        return self.layers_size - self.needed_size if self.layers else 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LayerPlan:
+    """Layers sorted by name, functions sorted by name."""
+
+    layers: tuple[PlannedLayer, ...]
+    functions: tuple[FunctionPlan, ...]

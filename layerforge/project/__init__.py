@@ -1,0 +1,1 @@
+"""What the user has: config, templates, requirement files, discovery -> Project."""
