@@ -149,7 +149,7 @@ def _interpreters(pythons: Iterable[str]) -> str:
         else:
             others.append(python)
     named = [plain[minor] for minor in sorted(plain)]
-    if len(named) > 2:  # noqa: PLR2004 - "a to b" only pays from three on
+    if len(named) > 2:
         named = [f"{named[0]} to {named[-1]}"]
     return _listed([*named, *sorted(others)])
 
