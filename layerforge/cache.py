@@ -123,3 +123,40 @@ class Cache:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path):
             yield
+
+    def touch(self, sha256: str) -> None:
+        """Tell that a blob is used, so that pruning takes it last."""
+        with contextlib.suppress(OSError):
+            os.utime(self.blob(sha256))
+
+    def usage(self) -> tuple[int, int]:
+        """Count files and their bytes."""
+        held = self._held()
+        return len(held), sum(size for _, size, _ in held)
+
+    def prune(self, max_size: int) -> int:
+        """Remove what was not used for longest until at most `max_size` bytes stay; the bytes freed.
+
+        A build that runs at the same time fetches again what it misses.
+        """
+        held = sorted(self._held())
+        excess = sum(size for _, size, _ in held) - max_size
+        freed = 0
+        for _, size, path in held:
+            if freed >= excess:
+                break
+            with contextlib.suppress(OSError):
+                path.unlink()
+                freed += size
+        return freed
+
+    def _held(self) -> list[tuple[float, int, Path]]:
+        held = []
+        for area in ("blobs", "facts", "tmp"):
+            for folder, _, names in os.walk(self.root / area):
+                for name in names:
+                    path = Path(folder) / name
+                    with contextlib.suppress(OSError):
+                        status = path.stat()
+                        held.append((status.st_mtime, status.st_size, path))
+        return held

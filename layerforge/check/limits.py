@@ -1,0 +1,127 @@
+"""Lambda's limits and the user's budgets, held against a plan from recorded sizes alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from layerforge.check.chains import required_by
+from layerforge.model.finding import Finding, Severity
+from layerforge.model.function import Function
+from layerforge.model.limits import UNZIPPED_LIMIT, Limits
+from layerforge.model.lock import Lock
+from layerforge.model.plan import Demand, FunctionPlan, LayerPlan
+from layerforge.model.sizes import format_size
+
+_LARGEST_SHOWN = 5
+
+
+def find_limit_problems(
+    plan: LayerPlan,
+    demands: Sequence[Demand],
+    locks: Sequence[Lock],
+    functions: Iterable[Function],
+    limits: Limits,
+) -> tuple[Finding, ...]:
+    """Return what exceeds a limit (errors), comes near one, or cannot be judged (warnings)."""
+    demand_of = {demand.function: demand for demand in demands}
+    lock_of = {roots.function: lock for lock in locks for roots in lock.functions}
+    findings: list[Finding] = []
+    for planned in plan.functions:
+        demand, lock = demand_of[planned.function], lock_of.get(planned.function)
+        findings += _judge(planned, demand, lock, limits)
+    findings += [finding for function in functions for finding in _unknown_layers(function)]
+    return tuple(findings)
+
+
+def _judge(planned: FunctionPlan, demand: Demand, lock: Lock | None, limits: Limits) -> list[Finding]:
+    total = planned.unzipped_size if not planned.infeasible else _smallest_possible(demand)
+    name = planned.function
+    if total > limits.unzipped:
+        over = total - limits.unzipped
+        return [
+            Finding(
+                severity=Severity.ERROR,
+                code="unzipped-size",
+                subject=name,
+                sentence=f"{name} needs {format_size(total)} unzipped, "
+                f"{format_size(over)} ({over:,} bytes) over {_limit_name(limits)}",
+                details=_dominating(demand, lock),
+                hint=_smaller_hint(demand),
+            )
+        ]
+    if planned.infeasible:
+        return [
+            Finding(
+                severity=Severity.ERROR,
+                code="no-plan",
+                subject=name,
+                sentence=f"{name} cannot be given its layers: {planned.infeasible}",
+                details=_dominating(demand, lock),
+                hint=_smaller_hint(demand),
+            )
+        ]
+    if total > limits.unzipped * limits.warn_at:
+        return [
+            Finding(
+                severity=Severity.WARNING,
+                code="near-limit",
+                subject=name,
+                sentence=f"{name} uses {format_size(total)} of {format_size(limits.unzipped)} unzipped",
+                details=_dominating(demand, lock),
+            )
+        ]
+    return []
+
+
+def _smallest_possible(demand: Demand) -> int:
+    return demand.code_size + demand.external_size + sum(item.unzipped_size for item in demand.needs)
+
+
+def _limit_name(limits: Limits) -> str:
+    if limits.unzipped == UNZIPPED_LIMIT:
+        return f"Lambda's {UNZIPPED_LIMIT // 2**20} MB"
+    return f"the {format_size(limits.unzipped)} that [limits] allows"
+
+
+def _dominating(demand: Demand, lock: Lock | None) -> tuple[str, ...]:
+    """Return the largest parts, each with the requirement that brought it in."""
+    rows = [("its own code", demand.code_size, ""), ("layers from elsewhere", demand.external_size, "")]
+    distributions = lock.by_name() if lock else {}
+    roots = next((f.roots for f in lock.functions if f.function == demand.function), ()) if lock else ()
+    for item in demand.needs:
+        asked = f"required by {required_by(distributions, roots, item.name)}"
+        rows.append((f"{item.name} {item.version}", item.unzipped_size, asked))
+    rows = sorted((row for row in rows if row[1]), key=lambda row: (-row[1], row[0]))[:_LARGEST_SHOWN]
+    width = max((len(row[0]) for row in rows), default=0)
+    sizes = [format_size(row[1]) for row in rows]
+    size_width = max(map(len, sizes), default=0)
+    return tuple(
+        f"{row[0]:<{width}}  {size:>{size_width}}   {row[2]}".rstrip()
+        for row, size in zip(rows, sizes, strict=True)
+    )
+
+
+def _smaller_hint(demand: Demand) -> str:
+    if not demand.needs:
+        return "make the function's own code smaller, or ship it as a container image"
+    largest = max(demand.needs, key=lambda item: (item.unzipped_size, item.name))
+    return (
+        f"split {demand.function}, or do without {largest.name}; `layerforge plan` shows what it carries. "
+        "A container image may hold 10 GB"
+    )
+
+
+def _unknown_layers(function: Function) -> list[Finding]:
+    return [
+        Finding(
+            severity=Severity.WARNING,
+            code="unknown-layer-size",
+            subject=function.name,
+            sentence=f"{function.name} takes {layer.arn}, whose size nobody told: it counts as 0 bytes",
+            where=str(function.origin),
+            hint=f"write its unzipped size in bytes under [functions.{function.name}]: "
+            f'layer-sizes = {{ "{layer.arn}" = 0 }}',
+        )
+        for layer in function.external_layers
+        if layer.unzipped_size is None
+    ]

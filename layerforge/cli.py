@@ -1,0 +1,124 @@
+"""The command group, whose commands are imported when they are asked for, and the one error boundary."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from layerforge import __version__
+from layerforge.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, BuildError, LayerforgeError
+from layerforge.model.url import redact
+from layerforge.output import Output, wants_json
+
+# Name and short help of every command; the module layerforge.commands.<name> holds the rest.
+# Kept here so that `layerforge --help` and shell completion import none of them.
+COMMANDS = {
+    "init": "Write a layerforge.toml for what is found here.",
+    "lock": "Resolve every function's requirements and pin them.",
+    "plan": "Show which distributions go into which layers.",
+    "build": "Build the layer zips, code zips and the manifest.",
+    "check": "Check functions against Lambda's limits, without network.",
+    "cache": "Show or prune the cache of wheels and facts.",
+    "completion": "Print the shell's completion script.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module only when that command runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order of a day's work, not of the alphabet."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"layerforge.commands.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the short helps without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest command for one that does not exist."""
+        name = args[0]
+        if name not in COMMANDS and not ctx.resilient_parsing:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, COMMANDS, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else f" Commands: {', '.join(COMMANDS)}."
+            ctx.fail(f"No such command '{name}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 fine, 1 a bug, 2 usage or configuration, 3 resolution or stale lock, 4 build, "
+    "5 a limit is exceeded, 6 a tool is missing or failed, 7 AWS, 8 verification, 130 interrupted.",
+)
+@click.version_option(__version__, prog_name="layerforge")
+def group() -> None:
+    """Layers for Python on AWS Lambda: resolve, plan, build, check."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line; every way that it can end becomes text and an exit code here."""
+    signal.signal(signal.SIGTERM, _on_terminate)
+    output = Output(as_json=wants_json(arguments), no_color="--no-color" in arguments)
+    try:
+        code = group.main(args=list(arguments), prog_name="layerforge", standalone_mode=False)
+    except click.ClickException as error:
+        output.usage_error(error)
+        return error.exit_code
+    except LayerforgeError as error:
+        output.error(error)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        output.interrupted()
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has left; there is nobody to tell.
+        sys.stderr.close()
+        return EXIT_OK
+    except OSError as error:
+        expected = _as_expected(error)
+        if expected is None:
+            output.bug()
+            return EXIT_BUG
+        output.error(expected)
+        return expected.exit_code
+    except Exception:  # noqa: BLE001 - the boundary: a bug is shown whole, never swallowed
+        output.bug()
+        return EXIT_BUG
+    return code if isinstance(code, int) else EXIT_OK
+
+
+_ENVIRONMENT_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE}
+
+
+def _as_expected(error: OSError) -> LayerforgeError | None:
+    """Return what the machine refused as an error of its own kind; None for what is our bug."""
+    if error.errno not in _ENVIRONMENT_ERRNOS:
+        return None
+    what = f"cannot use {redact(str(error.filename))}" if error.filename else "cannot go on"
+    hint = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "check its permissions"
+    return BuildError(f"{what}: {error.strerror}", hint=f"{hint}, then run the same command again")
+
+
+def _on_terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    # The same way out as Ctrl-C, so that temporary files and child processes are cleaned up.
+    raise KeyboardInterrupt

@@ -1,0 +1,17 @@
+"""`layerforge completion SHELL`: the script that the shell reads."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def command(shell: str) -> None:
+    """Print the completion script, for example: eval "$(layerforge completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    completion = get_completion_class(shell)
+    assert completion is not None
+    group = click.get_current_context().find_root().command
+    click.echo(completion(group, {}, "layerforge", "_LAYERFORGE_COMPLETE").source())

@@ -1,0 +1,75 @@
+"""`layerforge lock`: pin what every function requires."""
+
+from __future__ import annotations
+
+import click
+
+from layerforge.cache import Cache
+from layerforge.commands.options import Options, common_options
+from layerforge.commands.pipeline import (
+    LockedProject,
+    Locking,
+    findings_document,
+    lock_or_relock,
+    read_project,
+)
+
+
+@click.command("lock")
+@click.option("--locked", is_flag=True, help="Change nothing; exit 3 if the lock is stale.")
+@click.option("-U", "--upgrade", is_flag=True, help="Take the newest versions that fit, whatever is pinned.")
+@click.option(
+    "-P",
+    "--upgrade-package",
+    "packages",
+    multiple=True,
+    metavar="NAME",
+    help="Upgrade only this distribution.",
+)
+@common_options
+def command(options: Options, *, locked: bool, upgrade: bool, packages: tuple[str, ...]) -> None:
+    """Resolve every function's requirements for its target and write pylock.*.toml.
+
+    Existing pins are kept as long as they fit. The files are meant to be committed.
+    """
+    from packaging.utils import canonicalize_name
+
+    from layerforge.resolve.pip_client import PipClient
+
+    if locked and (upgrade or packages):
+        raise click.UsageError("--locked and --upgrade exclude each other.")
+    cache = Cache()
+    project = read_project(options, cache)
+    locking = Locking(
+        locked=locked, upgrade=upgrade, upgrade_packages=frozenset(canonicalize_name(p) for p in packages)
+    )
+    with PipClient(progress=options.output, cache=cache) as client:
+        done = lock_or_relock(project, options, client, locking)
+    options.output.findings(done.findings)
+    options.output.result(
+        lambda: {
+            "locks": [
+                {
+                    "file": f"pylock.{lock.cohort}.toml",
+                    "target": lock.target.name,
+                    "functions": [roots.function for roots in lock.functions],
+                    "distributions": {d.name: d.version for d in lock.distributions},
+                }
+                for lock in done.locks
+            ],
+            "written": list(done.changed),
+            "findings": findings_document(done.findings),
+        },
+        lambda: _summary(done),
+    )
+
+
+def _summary(done: LockedProject) -> str:
+    lines = []
+    for lock in done.locks:
+        name = f"pylock.{lock.cohort}.toml"
+        lines.append(
+            f"{name}: {len(lock.distributions)} distributions for {len(lock.functions)} functions "
+            f"on {lock.target.name}{'' if name in done.changed else ' (unchanged)'}"
+        )
+    return "\n".join(lines)

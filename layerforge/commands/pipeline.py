@@ -1,0 +1,162 @@
+"""The stages as the commands call them, one after the other, each result handed to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from layerforge.cache import Cache
+from layerforge.commands.options import Options
+from layerforge.errors import StaleLockError
+from layerforge.model.finding import Finding, Severity
+from layerforge.model.function import Project
+from layerforge.model.lock import Lock
+from layerforge.model.plan import Demand, LayerPlan
+
+if TYPE_CHECKING:
+    from layerforge.resolve.index import Engine
+    from layerforge.resolve.pip_client import PipClient
+
+_REASONS_SHOWN = 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Locking:
+    """How `lock`, `plan` and `build` may treat the lock."""
+
+    locked: bool = False
+    upgrade: bool = False
+    upgrade_packages: frozenset[str] = frozenset()
+    offline: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockedProject:
+    """A project with locks that fit it. `changed` names the lock files that were written."""
+
+    project: Project
+    locks: tuple[Lock, ...]
+    findings: tuple[Finding, ...]
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Planned:
+    """A plan, what it was made for, and what the limits say of it."""
+
+    demands: tuple[Demand, ...]
+    plan: LayerPlan
+    findings: tuple[Finding, ...]
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether a limit is exceeded."""
+        return any(finding.severity is Severity.ERROR for finding in self.findings)
+
+
+def read_project(options: Options, cache: Cache) -> Project:
+    """Read the project anew and remember it for `check`."""
+    from layerforge.project.loading import load_project
+    from layerforge.project.snapshot import remember
+
+    project = load_project(options.root, config=options.config)
+    remember(cache, project, options.config)
+    return project
+
+
+def lock_or_relock(project: Project, options: Options, client: PipClient, locking: Locking) -> LockedProject:
+    """Return locks that fit the project: the ones there are, or new ones, written.
+
+    Raises StaleLockError under --locked and --offline if the ones there are do not fit.
+    """
+    from layerforge.resolve.freshness import stale_reasons
+    from layerforge.resolve.lockfile import read_locks, write_locks
+    from layerforge.resolve.locking import lock_project
+
+    previous = read_locks(project.root)
+    reasons = stale_reasons(project, previous)
+    if not reasons and not locking.upgrade and not locking.upgrade_packages:
+        return LockedProject(project=project, locks=previous, findings=project.findings)
+    if locking.locked or locking.offline:
+        raise stale_error(reasons, missing=not previous)
+    for reason in reasons[:_REASONS_SHOWN] if previous else ():
+        options.output.detail(f"locking again: {reason}")
+    result = lock_project(
+        project,
+        previous=previous,
+        engine=_engine(project, client),
+        index=client,
+        progress=options.output,
+        upgrade=locking.upgrade,
+        upgrade_packages=locking.upgrade_packages,
+    )
+    written = write_locks(project.root, result.locks)
+    return LockedProject(
+        project=project,
+        locks=result.locks,
+        findings=(*project.findings, *result.findings),
+        changed=tuple(path.name for path in written),
+    )
+
+
+def _engine(project: Project, client: PipClient) -> Engine:
+    if project.settings.resolver == "uv":
+        from layerforge.resolve.uv_engine import UvEngine
+
+        return UvEngine()
+    return client
+
+
+def stale_error(reasons: Sequence[str], *, missing: bool) -> StaleLockError:
+    """Make the error for a lock that does not fit and may not be changed."""
+    hint = "run `layerforge lock` and commit the pylock.*.toml files"
+    if missing:
+        return StaleLockError("there is no lock yet", hint=hint)
+    more = len(reasons) - _REASONS_SHOWN
+    details = [*reasons[:_REASONS_SHOWN], *([f"and {more} more"] if more > 0 else [])]
+    return StaleLockError("the lock does not fit the requirements", details=details, hint=hint)
+
+
+def measure_code(project: Project) -> dict[str, int]:
+    """Measure each function's own code, in bytes; functions that share a folder share the work."""
+    from layerforge.project.sources import measure_code as measure
+
+    sizes: dict[str | None, int] = {None: 0}
+    for function in project.functions:
+        if function.source not in sizes and function.source is not None:
+            sizes[function.source] = measure(project.root, function.source, where=str(function.origin))
+    return {function.name: sizes[function.source] for function in project.functions}
+
+
+def plan_layers(project: Project, locks: Sequence[Lock], code_sizes: dict[str, int]) -> Planned:
+    """Plan the layers and hold the plan against the limits."""
+    from layerforge.check.limits import find_limit_problems
+    from layerforge.plan.demands import make_demands
+    from layerforge.plan.planner import make_layer_plan
+
+    settings = project.settings
+    demands = make_demands(
+        project.functions, locks, code_sizes=code_sizes, runtime_provided=settings.runtime_provided
+    )
+    plan = make_layer_plan(demands, limits=settings.limits, prefix=settings.name)
+    findings = find_limit_problems(plan, demands, locks, project.functions, settings.limits)
+    return Planned(demands=demands, plan=plan, findings=findings)
+
+
+def findings_document(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Put findings as --json shows them."""
+    from layerforge.model.url import redact
+
+    return [
+        {
+            "severity": finding.severity.value,
+            "code": finding.code,
+            "subject": finding.subject,
+            "sentence": redact(finding.sentence),
+            "where": finding.where,
+            "details": [redact(line) for line in finding.details],
+            "hint": finding.hint,
+        }
+        for finding in findings
+    ]
