@@ -1,0 +1,108 @@
+"""What every test may ask for: an environment of its own, tiny wheels and sdists, a local index."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+
+from tests.local_index import LocalIndex, running_index
+from tests.wheel_files import MakeSource, MakeWheel, write_project, write_sdist, write_wheel
+
+# The machine may be busy with other tests: a slow example is no failure.
+hypothesis.settings.register_profile("layerforge", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "layerforge")
+
+_DROPPED_PREFIXES = ("PIP_", "UV_", "AWS_", "SAM_", "LAYERFORGE_", "XDG_", "GIT_", "DOCKER_")
+_DROPPED = ("NETRC", "COLUMNS", "NO_COLOR", "FORCE_COLOR", "CI", "SOURCE_DATE_EPOCH", "PYTHONWARNINGS")
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy")
+
+
+@pytest.fixture(autouse=True)
+def isolated_environment(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """No test reads the user's configuration or writes into the user's folders; the new home folder.
+
+    Tests marked `network` keep pip's and uv's settings, proxies and home folder, as these say how
+    the package index is reached; only layerforge's cache is their own.
+    """
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("LAYERFORGE_CACHE_DIR", str(home / "cache" / "layerforge"))
+    if request.node.get_closest_marker("network"):
+        return home
+    for name in list(os.environ):
+        if name.startswith(_DROPPED_PREFIXES) or name in _DROPPED or name.lower() in _PROXIES:
+            monkeypatch.delenv(name)
+    for name, value in _isolated_variables(home).items():
+        monkeypatch.setenv(name, value)
+    return home
+
+
+def _isolated_variables(home: Path) -> dict[str, str]:
+    return {
+        "LAYERFORGE_CACHE_DIR": str(home / "cache" / "layerforge"),
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "XDG_DATA_HOME": str(home / "data"),
+        "XDG_STATE_HOME": str(home / "state"),
+        "NETRC": os.devnull,
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "UV_NO_CONFIG": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        "GIT_AUTHOR_NAME": "Test",
+        "GIT_AUTHOR_EMAIL": "test@example.com",
+        "GIT_COMMITTER_NAME": "Test",
+        "GIT_COMMITTER_EMAIL": "test@example.com",
+        "GIT_TERMINAL_PROMPT": "0",
+    }
+
+
+@pytest.fixture
+def make_wheel(tmp_path: Path) -> MakeWheel:
+    """`make_wheel("demo", "1.0", requires=["six"], tag="cp313-cp313-manylinux_2_28_x86_64")`."""
+    return _in_directory(write_wheel, tmp_path / "wheels")
+
+
+@pytest.fixture
+def make_sdist(tmp_path: Path) -> MakeSource:
+    """`make_sdist("demo", "1.0")`: builds without a network, as its backend lies inside."""
+    return _in_directory(write_sdist, tmp_path / "sdists")
+
+
+@pytest.fixture
+def make_project(tmp_path: Path) -> MakeSource:
+    """`make_project("demo", directory=root / "libs/demo")`: a source folder that builds without a network."""
+
+    def make(name: str, version: str = "1.0", *, directory: Path | None = None, **rest: Any) -> Path:
+        return write_project(directory or tmp_path / "projects" / name, name, version, **rest)
+
+    return make
+
+
+@pytest.fixture
+def local_index() -> Iterator[LocalIndex]:
+    """A package index of this test alone; see tests/local_index.py."""
+    with running_index() as index:
+        yield index
+
+
+def _in_directory(write: Callable[..., Path], default: Path) -> Callable[..., Path]:
+    def make(name: str, version: str = "1.0", *, directory: Path | None = None, **rest: Any) -> Path:
+        chosen = directory or default
+        chosen.mkdir(parents=True, exist_ok=True)
+        return write(chosen, name, version, **rest)
+
+    return make
