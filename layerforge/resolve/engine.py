@@ -61,6 +61,7 @@ class NoFittingFileError(ResolutionError):
         self.target = target
         self.offers = tuple(offers)
         self.required_by = required_by
+        self.wheels_only = wheels_only
         asked = f"{requirement} (required by {required_by})" if required_by else requirement
         what = "no wheel" if wheels_only else "nothing"
         super().__init__(
