@@ -32,12 +32,12 @@ def command(options: Options, *, locked: bool, upgrade: bool, packages: tuple[st
 
     Existing pins are kept as long as they fit. The files are meant to be committed.
     """
+    if locked and (upgrade or packages):
+        raise click.UsageError("--locked and --upgrade exclude each other.")
     from packaging.utils import canonicalize_name
 
     from layerforge.resolve.pip_client import PipClient
 
-    if locked and (upgrade or packages):
-        raise click.UsageError("--locked and --upgrade exclude each other.")
     cache = Cache()
     project = read_project(options, cache)
     locking = Locking(
