@@ -4,25 +4,39 @@ from __future__ import annotations
 
 import re
 
-_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<userinfo>[^/\s@'\"]+(?:@[^/\s@'\"]+)*)@")
+# User information reaches to the last `@` of the authority (RFC 3986: up to `/`, `?`, `#`). Passwords
+# that nobody quoted may hold these too: what stands between a colon and the end of the authority and
+# is no port is a password's beginning, and then it reaches to the next `@`. Quotes may be part of it.
+_USERINFO = re.compile(r"(?<=://)(?:[^/?#\s]*@|[^/?#\s:@\[]+:(?![0-9]*(?:[/?#\"'<>),;\s]|$))[^\s@]*@)")
 # Signed URLs (S3, Azure, CodeArtifact, Artifactory) carry the secret in the query.
-_SECRET_QUERY = re.compile(
-    r"(?i)(?P<key>[?&](?:[a-z0-9_.-]*(?:token|signature|password|secret|credential|api[-_]?key)|sig|auth)=)[^&\s#'\"]+"
+_GUARDED = (
+    r"(?:[a-z0-9_.-]*(?:token|signature|passw(?:or)?d|secret|credential|(?:api|access|private)[-_]?key)"
+    r"|sig|auth|authorization|pwd|jwt)"
+)
+_SECRET_QUERY = re.compile(rf"(?i)(?P<key>[?&;#]{_GUARDED}=)[^&\s#\"]+")
+_SECRET_PARAMETER = re.compile(rf"(?i)(?P<mark>[?&#]){_GUARDED}=[^&\s#\"]*")
+_SECRET_HEADER = re.compile(
+    r"(?i)(?P<key>\bauthorization['\"]?\s*[:=]\s*['\"]?(?:basic|bearer)\s+)[^\s'\",]+"
 )
 
 
 def redact(text: str) -> str:
     """`text` with every URL's user information and secret query value replaced by `****`."""
-    return _SECRET_QUERY.sub(r"\g<key>****", _USERINFO.sub(_hide_userinfo, text))
+    hidden = _USERINFO.sub(_hide_userinfo, text)
+    return _SECRET_HEADER.sub(r"\g<key>****", _SECRET_QUERY.sub(r"\g<key>****", hidden))
 
 
 def _hide_userinfo(match: re.Match[str]) -> str:
     # `git+ssh://git@host` carries no secret and pip shows it; hiding it would hide a needed fact.
-    if match["userinfo"] == "git":
-        return match[0]
-    return f"{match['scheme']}****@"
+    return match[0] if match[0] == "git@" else "****@"
 
 
 def strip_credentials(url: str) -> str:
-    """`url` without user information, as it may stand in a lock file or manifest."""
-    return _USERINFO.sub(lambda m: m[0] if m["userinfo"] == "git" else m["scheme"], url)
+    """`url` without user information and secret query values, as it may stand in a lock or manifest."""
+    bare = _USERINFO.sub(lambda match: match[0] if match[0] == "git@" else "", url)
+    return _without_secret_parameters(bare) if _SECRET_PARAMETER.search(bare) else bare
+
+
+def _without_secret_parameters(url: str) -> str:
+    kept = _SECRET_PARAMETER.sub(lambda match: "" if match["mark"] == "&" else match["mark"], url)
+    return re.sub(r"[?#](?=#|$)", "", re.sub(r"([?#])&", r"\1", kept))
