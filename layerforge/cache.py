@@ -29,7 +29,7 @@ _UMASK = _read_umask()
 def default_cache_dir() -> Path:
     """`LAYERFORGE_CACHE_DIR`, or `layerforge` in the platform's user cache directory."""
     if configured := os.environ.get("LAYERFORGE_CACHE_DIR"):
-        return Path(configured).absolute()
+        return Path(configured).expanduser().absolute()
     from platformdirs import user_cache_path
 
     return user_cache_path("layerforge", appauthor=False)
@@ -91,7 +91,9 @@ class Cache:
         except FileNotFoundError:
             return None
         except (OSError, ValueError):
-            path.unlink(missing_ok=True)
+            # Nor is a cache that we may read only, or that has a folder where a file should be, an error.
+            with contextlib.suppress(OSError):
+                path.unlink()
             return None
 
     def write_facts(self, kind: str, key: str, value: Any) -> None:
@@ -111,6 +113,8 @@ class Cache:
         """Move a file whose digest the caller has verified to its place."""
         path = self.blob(sha256)
         path.parent.mkdir(parents=True, exist_ok=True)
+        # mkstemp makes files for one user; a cache may be shared by several (a group on a build machine).
+        temporary.chmod(0o666 & ~_UMASK)
         temporary.replace(path)
         return path
 

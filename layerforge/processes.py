@@ -30,21 +30,24 @@ def run_process(
 ) -> Completed:
     """Run `command` to its end and return how it ended, whatever its exit code.
 
-    Raises ToolError if it cannot be started or takes longer than `timeout` seconds.
+    It is given `stdin` or an empty one, never the terminal: nothing may wait for an answer that
+    nobody is asked for. Raises ToolError if it cannot be started or takes longer than `timeout` seconds.
     """
     try:
+        # Tools write what file names and compilers say: bytes that are no UTF-8 are shown, not an error.
         done = subprocess.run(
             command,
             cwd=cwd,
             env=env,
-            input=stdin,
+            input=stdin or "",
             timeout=timeout,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             capture_output=True,
             check=False,
         )
     except OSError as error:
-        raise ToolError(f"cannot start {command[0]}: {error.strerror}") from error
+        raise _not_started(command, cwd, error) from error
     except subprocess.TimeoutExpired as error:
         raise ToolError(f"{command[0]} took longer than {timeout:g} seconds and was stopped") from error
     return Completed(code=done.returncode, stdout=done.stdout, stderr=done.stderr)
@@ -62,13 +65,26 @@ def start_process(
             command,
             cwd=cwd,
             env=env,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
     except OSError as error:
-        raise ToolError(f"cannot start {command[0]}: {error.strerror}") from error
+        raise _not_started(command, cwd, error) from error
+
+
+def _not_started(command: Sequence[str], cwd: Path | None, error: OSError) -> ToolError:
+    # The operating system tells of a missing folder in the same words as of a missing program.
+    if cwd is not None and not cwd.is_dir():
+        return ToolError(f"cannot start {command[0]} in {cwd}: there is no such folder")
+    if isinstance(error, FileNotFoundError):
+        return ToolError(
+            f"cannot start {command[0]}: there is no such program",
+            hint=f"install {command[0]}, or add the folder that holds it to PATH",
+        )
+    return ToolError(f"cannot start {command[0]}: {error.strerror}")
 
 
 def failure_details(command: Sequence[str], completed: Completed, *, lines: int = 20) -> tuple[str, ...]:
