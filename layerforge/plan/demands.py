@@ -1,0 +1,89 @@
+"""What each function needs from layers, read off the locks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from layerforge.errors import StaleLockError
+from layerforge.model.function import Function
+from layerforge.model.lock import Distribution, Lock, closure
+from layerforge.model.plan import Demand, Item
+
+# Families that the runtime brings and that only work together: all of one or none of it, as half
+# an SDK of ours would shadow half of the runtime's.
+# Source: https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
+_RUNTIME_FAMILIES = (frozenset({"boto3", "botocore", "s3transfer", "jmespath"}),)
+
+
+def make_demands(
+    functions: Iterable[Function],
+    locks: Sequence[Lock],
+    *,
+    code_sizes: Mapping[str, int],
+    runtime_provided: Collection[str] = (),
+) -> tuple[Demand, ...]:
+    """Return one demand per function, sorted by name.
+
+    `code_sizes` holds bytes unzipped by function (absent: 0). What the runtime provides is left
+    out, together with whatever only that would have brought in; it stays in the lock, so that
+    everything else is resolved to fit it. An external layer of unknown size counts as 0 bytes.
+
+    Raises StaleLockError if no lock serves a function.
+    """
+    provided = whole_families(runtime_provided)
+    served = {roots.function: (lock, roots.roots) for lock in locks for roots in lock.functions}
+    distributions = {lock.cohort: _without(lock, provided) for lock in locks}
+    demands = []
+    for function in sorted(functions, key=lambda function: function.name):
+        if function.name not in served:
+            raise StaleLockError(
+                f"no lock serves {function.name} ({function.origin})", hint="run `layerforge lock`"
+            )
+        lock, roots = served[function.name]
+        held = distributions[lock.cohort]
+        names = closure(held, roots)
+        demands.append(
+            Demand(
+                function=function.name,
+                target=function.target,
+                needs=frozenset(item_of(held[name]) for name in names),
+                code_size=code_sizes.get(function.name, 0),
+                external_layers=len(function.external_layers),
+                external_size=sum(layer.unzipped_size or 0 for layer in function.external_layers),
+            )
+        )
+    return tuple(demands)
+
+
+def whole_families(names: Collection[str]) -> frozenset[str]:
+    """Widen names to the whole families that they belong to: `boto3` brings botocore with it."""
+    widened = set(names)
+    for family in _RUNTIME_FAMILIES:
+        if family & widened:
+            widened |= family
+    return frozenset(widened)
+
+
+def item_of(distribution: Distribution) -> Item:
+    """Return a distribution as the planner sees it; the digest names the file that it comes from."""
+    return Item(
+        name=distribution.name,
+        version=distribution.version,
+        digest=_source_digest(distribution),
+        unzipped_size=distribution.unzipped_size,
+    )
+
+
+def _source_digest(distribution: Distribution) -> str:
+    archive = distribution.wheel or distribution.sdist
+    if archive is not None:
+        return archive.sha256
+    if distribution.vcs is not None:
+        vcs = distribution.vcs
+        return f"{vcs.commit}#{vcs.subdirectory}" if vcs.subdirectory else vcs.commit
+    return distribution.local.path if distribution.local is not None else ""
+
+
+def _without(lock: Lock, provided: frozenset[str]) -> dict[str, Distribution]:
+    """Distributions that may go into layers; a closure stops where one is missing."""
+    return {d.name: d for d in lock.distributions if d.name not in provided}

@@ -1,0 +1,103 @@
+"""Whatever is asked: every function is covered or told why not, slots and bytes hold, order is irrelevant."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from layerforge.model.limits import Limits
+from layerforge.model.plan import Demand, Item
+from layerforge.model.target import Target
+from layerforge.plan.planner import make_layer_plan
+
+TARGETS = (
+    Target(runtime="python3.13", architecture="x86_64"),
+    Target(runtime="python3.12", architecture="arm64"),
+)
+MB = 1_048_576
+
+
+@st.composite
+def demand_lists(draw: st.DrawFn) -> list[Demand]:
+    sizes = draw(st.lists(st.integers(0, 120 * MB), min_size=1, max_size=12))
+    versions = st.sampled_from(["1.0", "2.0"])
+    demands = []
+    for number in range(draw(st.integers(0, 12))):
+        chosen = draw(st.sets(st.integers(0, len(sizes) - 1), max_size=8))
+        needs = [
+            Item(name=f"d{index}", version=version, digest=f"{index}-{version}", unzipped_size=sizes[index])
+            for index in sorted(chosen)
+            for version in [draw(versions)]
+        ]
+        external = draw(st.integers(0, 6))
+        demands.append(
+            Demand(
+                function=f"f{number}",
+                target=draw(st.sampled_from(TARGETS)),
+                needs=frozenset(needs),
+                code_size=draw(st.integers(0, 60 * MB)),
+                external_layers=external,
+                external_size=draw(st.integers(0, 30 * MB)) if external else 0,
+            )
+        )
+    return demands
+
+
+@given(demand_lists(), st.integers(1, 5))
+@settings(max_examples=300, deadline=None)
+def test_every_function_is_covered_or_infeasible_by_itself(demands: list[Demand], slots: int) -> None:
+    limits = Limits(layers=slots)
+    plan = make_layer_plan(demands, limits=limits, prefix="p")
+    layers = {layer.name: layer for layer in plan.layers}
+    asked = {demand.function: demand for demand in demands}
+    assert [f.function for f in plan.functions] == sorted(asked)
+    for function in plan.functions:
+        demand = asked[function.function]
+        needed = sum(item.unzipped_size for item in demand.needs)
+        possible = (
+            needed + demand.code_size + demand.external_size <= limits.unzipped
+            and demand.external_layers + bool(demand.needs) <= slots
+        )
+        assert (function.infeasible is None) == possible
+        if not possible:
+            assert function.layers == ()
+            continue
+        held = [item for name in function.layers for item in layers[name].items]
+        assert demand.needs <= set(held)
+        assert len({item.name for item in held}) == len(set(held)), "two versions of one distribution meet"
+        assert len(function.layers) + demand.external_layers <= slots
+        assert function.layers_size == sum(item.unzipped_size for item in held)
+        assert function.unzipped_size <= limits.unzipped
+        assert all(layers[name].target == demand.target for name in function.layers)
+    assert {name for function in plan.functions for name in function.layers} == set(layers)
+
+
+@given(demand_lists(), st.randoms(use_true_random=False))
+@settings(max_examples=150, deadline=None)
+def test_the_order_of_the_input_is_irrelevant(demands: list[Demand], random: object) -> None:
+    shuffled = list(demands)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    limits = Limits()
+    assert make_layer_plan(demands, limits=limits, prefix="p") == make_layer_plan(
+        shuffled, limits=limits, prefix="p"
+    )
+
+
+@given(demand_lists())
+@settings(max_examples=150, deadline=None)
+def test_layer_names_are_unique_and_fit_aws(demands: list[Demand]) -> None:
+    names = [layer.name for layer in make_layer_plan(demands, limits=Limits(), prefix="shop").layers]
+    assert len(names) == len(set(names))
+    assert all(re.fullmatch(r"[a-zA-Z0-9_-]{1,140}", name) for name in names)
+
+
+@given(demand_lists())
+@settings(max_examples=150, deadline=None)
+def test_no_layer_holds_what_none_of_its_functions_needs(demands: list[Demand]) -> None:
+    plan = make_layer_plan(demands, limits=Limits(), prefix="p")
+    needs = {demand.function: demand.needs for demand in demands}
+    for layer in plan.layers:
+        users = [f.function for f in plan.functions if layer.name in f.layers]
+        assert set(layer.items) <= {item for user in users for item in needs[user]}
