@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import total_ordering
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+@total_ordering
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
     """A place in a file of the user; `path` is relative to the project root, with `/`."""
 
     path: str
     line: int | None = None
+
+    def __lt__(self, other: Origin) -> bool:
+        # A whole file comes before its lines: a number and None have no order of their own.
+        return (self.path, self.line or 0) < (other.path, other.line or 0)
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}" if self.line else self.path
