@@ -16,9 +16,9 @@ import keyword
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from layerforge.wheels.directory import BadWheelError, Member
+from layerforge.wheels.directory import BadWheelError
 
 # Raise it when the same wheels would give other bytes: every layer is then built anew.
 LAYOUT_VERSION = 1
@@ -30,6 +30,17 @@ _REPLACED = frozenset({"RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUE
 _FOLDERS = {"purelib": "python/", "platlib": "python/", "scripts": "bin/", "data": ""}
 _SHA256_FIELD = len("sha256=") + 43
 _NEEDS_QUOTES = re.compile('[",\r\n]')
+
+
+class File(Protocol):
+    """What a layout needs to know of a member of a wheel; `size` in bytes."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def size(self) -> int: ...  # noqa: D102
+    @property
+    def executable(self) -> bool: ...  # noqa: D102
 
 
 class Command(NamedTuple):
@@ -75,7 +86,7 @@ def make_layout(
     filename: str,
     *,
     dist_info: str,
-    members: Sequence[Member],
+    members: Sequence[File],
     commands: Sequence[Command],
     heads: Mapping[str, int],
 ) -> Layout:
@@ -129,7 +140,7 @@ def _refuse_clashes(layout: Layout, filename: str) -> None:
         seen.add(path)
 
 
-def unzipped_size(layout: Layout, members: Sequence[Member]) -> int:
+def unzipped_size(layout: Layout, members: Sequence[File]) -> int:
     """Bytes of all files of `layout` when the layer is unpacked, the written ones included."""
     rows = [(item.path, placed_size(item, members)) for item in layout.placed]
     rows += [
@@ -141,7 +152,7 @@ def unzipped_size(layout: Layout, members: Sequence[Member]) -> int:
     return sum(size for _, size in rows) + lines + len(_record_field(layout.record_path)) + 3
 
 
-def placed_size(item: Placed, members: Sequence[Member]) -> int:
+def placed_size(item: Placed, members: Sequence[File]) -> int:
     """Bytes of one placed file, a new first line included."""
     size = members[item.member].size
     return size - item.head + len(shebang((3, 10))) if item.head else size
