@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
+import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ from typing import Any
 from layerforge.cache import Cache, sha256_of
 from layerforge.errors import BuildError
 from layerforge.wheels.contents import read_contents
-from layerforge.wheels.directory import WheelReader
+from layerforge.wheels.directory import STORED, WheelReader
 from layerforge.wheels.layout import Command, Layout, make_layout
 from layerforge.wheels.verify import Entry, verify_entries
 
@@ -28,7 +31,7 @@ class DamagedWheelError(BuildError):
     """A wheel in the cache is not what it was; it has been removed, so fetching brings it anew."""
 
     def __init__(self, stored: StoredWheel) -> None:
-        self.sha256 = stored.sha256
+        self.stored = stored
         super().__init__(
             "the copy in the cache is damaged, and so is what was fetched in its place",
             where=stored.filename,
@@ -194,3 +197,51 @@ def _parse_facts(facts: Any, sha256: str, path: Path) -> StoredWheel | None:
         commands=tuple(Command(*command) for command in facts["commands"]),
         heads=facts["heads"],
     )
+
+
+def read_entry(stored: StoredWheel, entry: Entry) -> bytes:
+    """The contents of one file of a stored wheel. Raises DamagedWheelError if they are not what they were."""
+    with stored.path.open("rb") as stream:
+        stream.seek(entry.offset)
+        data = stream.read(entry.compressed_size)
+    try:
+        contents = data if entry.method == STORED else zlib.decompress(data, -zlib.MAX_WBITS, entry.size or 1)
+    except zlib.error:
+        raise DamagedWheelError(stored) from None
+    if zlib.crc32(contents) != entry.crc:
+        raise DamagedWheelError(stored)
+    return contents
+
+
+class DigestCheck:
+    """Hashes stored wheels in a thread of its own while they are copied from."""
+
+    def __init__(self, wheels: Iterable[StoredWheel]) -> None:
+        self._wheels = {wheel.sha256: wheel for wheel in wheels}
+        self._damaged: list[StoredWheel] = []
+        self._stop = False
+        self._thread = threading.Thread(target=self._run, name="digest-check", daemon=True)
+
+    def __enter__(self) -> DigestCheck:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop = True
+        self._thread.join()
+
+    def damaged(self) -> tuple[StoredWheel, ...]:
+        """Wait for the end; the wheels that are not what their name says."""
+        self._thread.join()
+        return tuple(self._damaged)
+
+    def _run(self) -> None:
+        for sha256, wheel in self._wheels.items():
+            if self._stop:
+                return
+            try:
+                intact = sha256_of(wheel.path) == sha256
+            except OSError:
+                intact = False
+            if not intact:
+                self._damaged.append(wheel)

@@ -1,0 +1,151 @@
+"""From stored wheels to the entries of a layer zip, and what happens where two bring the same path."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from layerforge.build.archive import ZipEntry, stored_entry
+from layerforge.build.store import StoredWheel, read_entry
+from layerforge.errors import BuildError
+from layerforge.model.finding import Finding, Severity
+from layerforge.wheels.layout import INSTALLER, Layout, format_program, format_record, shebang
+
+_PATHS_SHOWN = 5
+# A legacy namespace package has the same few lines in each of its parts, give or take a comment.
+_NAMESPACE_MAX = 4096
+_NAMESPACE_MARKS = (b"extend_path", b"declare_namespace")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Assembly:
+    """What a layer will hold. `sizes` are bytes unzipped by distribution, in the order given."""
+
+    entries: tuple[ZipEntry, ...]
+    sizes: tuple[int, ...]
+    findings: tuple[Finding, ...]
+
+
+class _File(NamedTuple):
+    entry: ZipEntry
+    sha256: str
+
+
+@dataclass(slots=True)
+class _Merge:
+    """Paths taken so far, by whom; and where others wanted the same."""
+
+    files: dict[str, tuple[_File, int]] = field(default_factory=dict)
+    clashes: dict[tuple[int, int], list[str]] = field(default_factory=dict)
+
+
+def assemble(wheels: Sequence[StoredWheel], *, python: tuple[int, int], layer: str) -> Assembly:
+    """Lay out `wheels` in one layer for an interpreter; the first to bring a path keeps it.
+
+    Callers sort them by name, so who wins does not depend on anything else. Raises BuildError if a
+    path of one is a folder of another.
+    """
+    merge = _Merge()
+    sizes = []
+    for position, wheel in enumerate(wheels):
+        files = _files(wheel, wheel.layout(), python)
+        sizes.append(sum(file.entry.size for file in files))
+        for file in files:
+            known = merge.files.setdefault(file.entry.path, (file, position))
+            if known[1] != position and known[0].sha256 != file.sha256:
+                merge.clashes.setdefault((known[1], position), []).append(file.entry.path)
+    _refuse_folders(merge, wheels, layer)
+    return Assembly(
+        entries=tuple([file.entry for file, _ in merge.files.values()]),
+        sizes=tuple(sizes),
+        findings=tuple(_findings(merge, wheels, layer)),
+    )
+
+
+def _files(wheel: StoredWheel, layout: Layout, python: tuple[int, int]) -> list[_File]:
+    """Every file of a distribution, RECORD last."""
+    files = []
+    for item in layout.placed:
+        entry = wheel.entries[item.member]
+        if item.head:
+            script = shebang(python) + read_entry(wheel, entry)[item.head :]
+            files.append(_written(item.path, script, executable=True))
+            continue
+        copied = ZipEntry(
+            item.path,
+            item.executable,
+            entry.method,
+            entry.crc,
+            entry.size,
+            entry.compressed_size,
+            wheel.path,
+            entry.offset,
+        )
+        files.append(_File(copied, entry.sha256))
+    for command in layout.commands:
+        program = format_program(command, python=python)
+        files.append(_written(f"bin/{command.name}", program, executable=True))
+    files.append(_written(layout.installer_path, INSTALLER))
+    rows = [(file.entry.path, file.sha256, file.entry.size) for file in files]
+    files.append(_written(layout.record_path, format_record(rows, record_path=layout.record_path)))
+    return files
+
+
+def _written(path: str, data: bytes, *, executable: bool = False) -> _File:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+    return _File(stored_entry(path, data, executable=executable), digest)
+
+
+def _refuse_folders(merge: _Merge, wheels: Sequence[StoredWheel], layer: str) -> None:
+    folders = {path.rpartition("/")[0] for path in merge.files} - {""}
+    while folders:
+        for path in sorted(folders & merge.files.keys()):
+            inside = next(at for held, (_, at) in merge.files.items() if held.startswith(f"{path}/"))
+            owner, other = (
+                f"{wheels[at].name} {wheels[at].version}" for at in (merge.files[path][1], inside)
+            )
+            raise BuildError(
+                f"{path} is a file of {owner} and a folder of {other}",
+                where=layer,
+                hint="one of the two has to go, or another version of it",
+            )
+        folders = {folder.rpartition("/")[0] for folder in folders} - {""}
+
+
+def _findings(merge: _Merge, wheels: Sequence[StoredWheel], layer: str) -> Iterable[Finding]:
+    for (kept, dropped), paths in sorted(merge.clashes.items()):
+        differing = sorted(path for path in paths if not _is_namespace(path, wheels[kept], wheels[dropped]))
+        if not differing:
+            continue
+        winner, loser = (f"{wheels[at].name} {wheels[at].version}" for at in (kept, dropped))
+        more = len(differing) - _PATHS_SHOWN
+        count = f"{len(differing)} files" if len(differing) > 1 else "a file"
+        yield Finding(
+            severity=Severity.WARNING,
+            code="file-collision",
+            subject=layer,
+            sentence=(
+                f"{winner} and {loser} both bring {count} of the same path with different contents; "
+                f"the layer has those of {winner}"
+            ),
+            details=(*differing[:_PATHS_SHOWN], *([f"and {more} more"] if more > 0 else [])),
+            hint="two distributions of one project (such as opencv-python and opencv-python-headless) "
+            "exclude each other: require only one of them",
+        )
+
+
+def _is_namespace(path: str, *wheels: StoredWheel) -> bool:
+    if not path.endswith("/__init__.py"):
+        return False
+    for wheel in wheels:
+        placed = next(item for item in wheel.layout().placed if item.path == path)
+        entry = wheel.entries[placed.member]
+        if entry.size > _NAMESPACE_MAX:
+            return False
+        contents = read_entry(wheel, entry)
+        if not any(mark in contents for mark in _NAMESPACE_MARKS):
+            return False
+    return True
