@@ -1,0 +1,71 @@
+# Everything happens in $(VENV); nothing is installed elsewhere. How packages are found is up to your
+# pip configuration (pip.conf, PIP_INDEX_URL, ...).
+#   make demo            build the example project's layers
+#   make test            all tests; they need a package index as pip finds it
+#   make test-offline    all tests that need no network
+#   make lint            ruff, mypy, import-linter
+#   make bench           measure against sam build and a bare interpreter (takes minutes)
+
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?= examples/shop
+# Tests run in as many processes as there are cores; PYTEST_ARGS adds to that, or takes it back (-n 0).
+PYTEST_ARGS ?=
+
+bin := $(abspath $(VENV))/bin
+# Settings that send an installation elsewhere, or forbid it, are meant for other environments than this one.
+pip := env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT -u PIP_USER -u PIP_PYTHON -u PIP_DRY_RUN -u PIP_NO_DEPS \
+	-u PIP_REQUIRE_HASHES -u PIP_NO_BUILD_ISOLATION -u PIP_REQUIREMENT -u PIP_EDITABLE -u PIP_GROUP \
+	-u PYTHONPATH -u PYTHONHOME PIP_DISABLE_PIP_VERSION_CHECK=1 $(bin)/python -m pip install -qq
+
+.PHONY: help demo test test-offline lint bench clean
+
+help:
+	@sed -n 's/^#   make/make/p' Makefile
+
+demo: $(VENV)/.installed
+	@cd "$(DEMO)" && $(bin)/layerforge build
+
+test: $(VENV)/.installed-dev
+	@$(bin)/python -m pytest -n auto $(PYTEST_ARGS)
+
+test-offline: $(VENV)/.installed-dev
+	@$(bin)/python -m pytest -n auto -m "not network" $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-dev
+	@$(bin)/ruff check .
+	@$(bin)/ruff format --check .
+	@$(bin)/mypy
+	@$(bin)/lint-imports
+
+bench: $(VENV)/.installed
+	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(bin)/python "$$benchmark" || exit 1; done
+
+clean:
+	rm -rf $(VENV)
+
+# The stamps are younger than pyproject.toml while what it asks for is installed; layerforge itself is
+# installed in editable mode, so that its code is never stale.
+$(VENV)/.installed: pyproject.toml | $(VENV)/.created
+	@echo "installing layerforge into $(VENV)"
+	@$(pip) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/.created
+	@echo "installing layerforge and what its tests need into $(VENV)"
+	@$(pip) "pip>=25.3,<27"
+	@$(pip) --editable . --group test --group lint
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.created:
+	@command -v "$(PYTHON)" >/dev/null || { \
+		echo "error: there is no $(PYTHON); layerforge needs Python 3.11 or newer: make PYTHON=python3.13 ..." >&2; \
+		exit 2; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "error: $(PYTHON) is `$(PYTHON) -V 2>&1`; layerforge needs 3.11 or newer: make PYTHON=python3.13 ..." >&2; \
+		exit 2; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "error: $(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; \
+		exit 2; }
+	@"$(PYTHON)" -m venv "$(VENV)"
+	@touch $@
