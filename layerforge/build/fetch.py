@@ -133,8 +133,8 @@ def source_key(wanted: Wanted, root: Path) -> str:
     distribution = wanted.distribution
     if distribution.wheel is not None:
         return distribution.wheel.sha256
-    text = f"{distribution.name}\0{distribution.version}\0{wanted.target.name}\0{_source_state(distribution, root)}"
-    return hashlib.sha256(text.encode()).hexdigest()
+    parts = (distribution.name, distribution.version, wanted.target.name, _source_state(distribution, root))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def _source_state(distribution: Distribution, root: Path) -> str:
@@ -234,8 +234,9 @@ def _check_identity(wanted: Wanted, stored: StoredWheel) -> None:
         return
     from packaging.utils import canonicalize_version
 
-    versions = (canonicalize_version(version) for version in (stored.version, distribution.version))
-    if stored.name != distribution.name or len(set(versions)) > 1:
+    versions = {canonicalize_version(version) for version in (stored.version, distribution.version)}
+    # A project of the user may tell its version from git: it moves with each commit.
+    if stored.name != distribution.name or (len(versions) > 1 and distribution.local is None):
         raise BuildError(
             f"it holds {stored.name} {stored.version}, where the lock says {wanted}",
             where=stored.filename,
