@@ -128,16 +128,30 @@ def newest_offers(offers: Iterable[Offer]) -> tuple[Offer, ...]:
 
 
 def _summarise(tags: Sequence[str], target: Target) -> str:
-    mine = [tag for tag in tags if tag.rsplit("-", 1)[-1].endswith((f"_{target.machine}", "any"))]
+    mine = [tag for tag in tags if _is_for_machine(tag.rsplit("-", 1)[-1], target.machine)]
     if not mine:
         platforms = sorted({name for tag in tags for name in tag.rsplit("-", 1)[-1].split(".")})
-        return f"no wheel for {target.machine} Linux, only {_shorten(platforms)}"
+        return f"no wheel for {target.machine} Linux, only for {_shorten(platforms)}"
     groups: dict[str, list[str]] = {}
     for tag in mine:
         interpreter, abi, platform = tag.split("-", 2)
-        python = f"{interpreter}-{abi}" if abi in {"abi3", "none"} else abi
-        groups.setdefault(platform.split(".")[0], []).append(python)
+        if interpreter.startswith(("cp", "py")):
+            python = f"{interpreter}-{abi}" if abi in {"abi3", "none"} else abi
+            groups.setdefault(_lowest(platform), []).append(python)
     return _listed([f"{_interpreters(pythons)} {platform}" for platform, pythons in sorted(groups.items())])
+
+
+def _is_for_machine(platforms: str, machine: str) -> bool:
+    return any(
+        name == "any" or (name.startswith(("manylinux", "linux")) and name.endswith(f"_{machine}"))
+        for name in platforms.split(".")
+    )
+
+
+def _lowest(platforms: str) -> str:
+    """The one of a compressed set that most systems load (`manylinux_2_27…` of 2_27 and 2_28)."""
+    named = [name for name in platforms.split(".") if name.startswith("manylinux_")]
+    return min(named, key=lambda name: [int(part) for part in name.split("_")[1:3]], default=platforms)
 
 
 def _interpreters(pythons: Iterable[str]) -> str:
@@ -149,6 +163,8 @@ def _interpreters(pythons: Iterable[str]) -> str:
             plain[int(python[3:])] = python
         else:
             others.append(python)
+    # Free-threaded builds ("cp313t") matter to nobody on Lambda.
+    others = [other for other in others if not other.endswith("t") or not other.startswith("cp3")]
     named = [plain[minor] for minor in sorted(plain)]
     if len(named) > 2:
         named = [f"{named[0]} to {named[-1]}"]

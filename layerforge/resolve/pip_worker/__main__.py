@@ -1,0 +1,107 @@
+"""The loop: requests in on stdin, events out on stdout, one after another."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import queue
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, BinaryIO
+
+from layerforge.errors import LayerforgeError
+from layerforge.model.url import redact
+from layerforge.resolve.messages import encode_error
+from layerforge.resolve.pip_worker.channel import Channel
+
+# Said by pip of what we do on purpose.
+_KNOWN_REMARKS = ("Discarding", "neither a file nor a directory")
+
+
+def main() -> None:
+    """Serve until stdin ends; a signal to end takes our own children along."""
+    requests, channel = _take_streams()
+    os.setsid()
+    os.environ.setdefault("GIT_TERMINAL_PROMPT", "0")
+    os.environ.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
+    os.environ |= {"PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    signal.signal(signal.SIGTERM, _end)
+    waiting = _read_ahead(requests)
+    from layerforge.resolve.pip_worker.service import Service
+
+    service = Service(channel)
+    _listen_to_pip(channel)
+    while (request := waiting.get()) is not None:
+        _serve(channel, service.methods[request["method"]], request["params"])
+
+
+def _take_streams() -> tuple[BinaryIO, Channel]:
+    """Keep the pipes for ourselves: what pip and backends print goes to stderr, and they read nothing."""
+    requests = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    return requests, Channel(answers)
+
+
+def _read_ahead(requests: BinaryIO) -> queue.Queue[dict[str, Any] | None]:
+    """Requests from a thread of its own, so that the end of the client is noticed at any time."""
+    waiting: queue.Queue[dict[str, Any] | None] = queue.Queue()
+
+    def read() -> None:
+        for line in requests:
+            waiting.put(json.loads(line))
+        waiting.put(None)
+        # Whoever asked is gone: what is still running is of no use.
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=read, daemon=True, name="requests").start()
+    return waiting
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.killpg(0, signal.SIGTERM)
+    os._exit(0)
+
+
+def _serve(channel: Channel, method: Callable[[Any], Any], params: Any) -> None:
+    # Anything but a LayerforgeError is a bug: it ends the process, and the client shows the traceback.
+    try:
+        channel.send(event="result", value=method(params))
+    except LayerforgeError as error:
+        channel.send(event="error", error=encode_error(error))
+
+
+class _Remarks(logging.Handler):
+    """pip's warnings as notes."""
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__(logging.WARNING)
+        self._channel = channel
+        self._told: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass on what a user can do something about."""
+        text = record.getMessage()
+        # What pip calls an error comes as an exception as well, and is told better from that.
+        if record.levelno >= logging.ERROR or text in self._told:
+            return
+        self._told.add(text)
+        if not any(remark in text for remark in _KNOWN_REMARKS):
+            self._channel.note(f"pip: {redact(text.splitlines()[0])}" if text else "")
+
+
+def _listen_to_pip(channel: Channel) -> None:
+    logger = logging.getLogger("pip")
+    logger.setLevel(logging.WARNING)
+    logger.addHandler(_Remarks(channel))
+    logger.propagate = False
+
+
+if __name__ == "__main__":
+    main()

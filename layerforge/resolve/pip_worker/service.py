@@ -1,0 +1,87 @@
+"""What the worker can be asked: each method takes and gives what JSON can hold."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from layerforge.cache import Cache
+from layerforge.model.lock import Archive
+from layerforge.model.requirement import IndexOptions
+from layerforge.model.target import Target
+from layerforge.resolve.index import ResolveRequest, Selected
+from layerforge.resolve.messages import decode, encode
+from layerforge.resolve.pip_worker.access import Access, open_access, pip_flags
+from layerforge.resolve.pip_worker.build_requirements import keep_secrets_off_command_lines
+from layerforge.resolve.pip_worker.channel import Channel
+from layerforge.resolve.pip_worker.describe import WheelReader, describe
+from layerforge.resolve.pip_worker.repository import TargetRepository
+from layerforge.resolve.pip_worker.resolution import Resolution
+from layerforge.resolve.pip_worker.sources import Builder
+from layerforge.resolve.pip_worker.transfer import download
+
+
+class Service:
+    """The methods by name."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self.methods: dict[str, Callable[[Any], Any]] = {
+            "resolve": self._resolve,
+            "describe": self._describe,
+            "download": self._download,
+            "build_wheel": self._build_wheel,
+        }
+
+    def _access(self, params: Any, root: Path | None) -> Access:
+        return open_access(
+            decode(IndexOptions, params["options"]),
+            root=root,
+            retries=params["retries"],
+            timeout=params["timeout"],
+        )
+
+    def _resolve(self, params: Any) -> Any:
+        request: ResolveRequest = decode(ResolveRequest, params["request"])
+        cache = Cache(Path(params["cache"]))
+        access = self._access({**params, "options": encode(request.options)}, request.root)
+        keep_secrets_off_command_lines(access.environment())
+        builder = Builder(access, cache, target=request.target, root=request.root, progress=self._channel)
+        repository = TargetRepository(
+            access,
+            request.target,
+            flags=pip_flags(request.options, root=request.root),
+            cache_dir=Path(tempfile.gettempdir()) / "pip-tools",
+            reader=WheelReader(access, cache),
+            builder=builder,
+        )
+        with self._channel.task(f"Resolving for {request.target.name}", total=None, unit="items"):
+            chosen = Resolution(request=request, access=access, repository=repository, builder=builder).run()
+        return encode(chosen)
+
+    def _describe(self, params: Any) -> Any:
+        target, root = decode(Target, params["target"]), Path(params["root"])
+        cache, access = Cache(Path(params["cache"])), self._access(params, root)
+        builder = Builder(access, cache, target=target, root=root, progress=self._channel)
+        selected = decode(tuple[Selected, ...], params["selected"])
+        reader = WheelReader(access, cache)
+        return encode(describe(selected, reader=reader, builder=builder, progress=self._channel))
+
+    def _download(self, params: Any) -> None:
+        wanted = [(decode(Archive, archive), Path(path)) for archive, path in params["wanted"]]
+        download(self._access(params, None), wanted, advance=self._channel.advance)
+
+    def _build_wheel(self, params: Any) -> str:
+        target, root = decode(Target, params["target"]), Path(params["root"])
+        cache, access = Cache(Path(params["cache"])), self._access(params, root)
+        builder = Builder(access, cache, target=target, root=root, progress=self._channel)
+        blob, filename = builder.build(decode(Selected, params["source"]))
+        built = Path(params["directory"]) / filename
+        built.parent.mkdir(parents=True, exist_ok=True)
+        temporary = built.with_name(f".{filename}.part")
+        shutil.copyfile(blob, temporary)
+        temporary.replace(built)
+        return str(built)
