@@ -47,7 +47,7 @@ def main() -> int:
             cold["sam"].append(cold_build(work / "sam", [str(sam), "build"]))
             cold["layerforge"].append(cold_build(work / "layerforge", [str(LAYERFORGE), "build"]))
         warm = warm_builds(work, sam, rounds=options.warm_rounds)
-        print(f"output of sam build {megabytes(work / 'sam/project/.aws-sam')}, ", end="")
+        print(f"output of sam build {megabytes(work / 'sam/project/.aws-sam/build')}, ", end="")
         print(f"of layerforge build {megabytes(work / 'layerforge/project/.layerforge')}")
     fine = report("cold", cold, at_least=COLD_AT_LEAST)
     return int(not (report("nothing changed", warm, at_least=WARM_AT_LEAST) and fine))

@@ -29,24 +29,30 @@ def isolated_environment(
 ) -> Path:
     """No test reads the user's configuration or writes into the user's folders; the new home folder.
 
-    Tests marked `network` keep pip's and uv's settings, proxies and home folder, as these say how
+    Where these tests run inside a git hook, git's variables would point at that repository: none keeps
+    them. Tests marked `network` keep pip's and uv's settings, proxies and home folder, as these say how
     the package index is reached; only layerforge's cache is their own.
     """
     home = tmp_path_factory.mktemp("home")
-    monkeypatch.setenv("LAYERFORGE_CACHE_DIR", str(home / "cache" / "layerforge"))
-    if request.node.get_closest_marker("network"):
-        return home
-    for name in list(os.environ):
-        if name.startswith(_DROPPED_PREFIXES) or name in _DROPPED or name.lower() in _PROXIES:
-            monkeypatch.delenv(name)
-    for name, value in _isolated_variables(home).items():
+    network = request.node.get_closest_marker("network") is not None
+    for name in filter(_is_of_the_repository if network else _is_of_the_user, list(os.environ)):
+        monkeypatch.delenv(name)
+    for name, value in _isolated_variables(home).items() if not network else ():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LAYERFORGE_CACHE_DIR", str(home / "cache" / "layerforge"))
     return home
+
+
+def _is_of_the_repository(name: str) -> bool:
+    return name in {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY"}
+
+
+def _is_of_the_user(name: str) -> bool:
+    return name.startswith(_DROPPED_PREFIXES) or name in _DROPPED or name.lower() in _PROXIES
 
 
 def _isolated_variables(home: Path) -> dict[str, str]:
     return {
-        "LAYERFORGE_CACHE_DIR": str(home / "cache" / "layerforge"),
         "HOME": str(home),
         "XDG_CACHE_HOME": str(home / "cache"),
         "XDG_CONFIG_HOME": str(home / "config"),

@@ -55,9 +55,13 @@ class Fault:
     drop: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Seen:
-    """A request as it was answered. `sent` counts the bytes of the body; `status` 0: dropped."""
+    """A request as it was answered. `status` 0: dropped.
+
+    `sent` counts the bytes of the body, in pieces, before each is sent: so a client that has got all
+    of it never finds less here, and one that hung up finds at most a piece too much.
+    """
 
     method: str
     path: str
@@ -347,12 +351,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if fault.delay:
             index.closing.wait(fault.delay)
         if fault.drop:
-            self._remember(path, status=0, sent=0)
+            self._remember(path, status=0)
             self.close_connection = True
             return
         answer = self._ranged(self._chosen(path, fault))
-        sent = self._send(answer, fault)
-        self._remember(path, status=answer.status, sent=sent)
+        self._send(answer, fault, self._remember(path, status=answer.status))
 
     def _chosen(self, path: str, fault: Fault) -> _Answer:
         index = self.server.index
@@ -399,7 +402,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             headers=headers,
         )
 
-    def _send(self, answer: _Answer, fault: Fault) -> int:
+    def _send(self, answer: _Answer, fault: Fault, seen: Seen) -> None:
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(answer.body)))
@@ -407,41 +410,40 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if self.command == "HEAD":
-            return 0
+            return
         body = answer.body if fault.cut_after is None else answer.body[: fault.cut_after]
         if len(body) < len(answer.body):
             self.close_connection = True
-        return self._write(body, fault)
-
-    def _write(self, body: bytes, fault: Fault) -> int:
-        sent = 0
-        pause = fault.stall_after
         try:
-            while sent < len(body):
-                if pause is not None and sent >= pause:
-                    pause = None
-                    self.wfile.flush()
-                    self.server.index.closing.wait(fault.stall)
-                end = sent + _PIECE if pause is None else min(sent + _PIECE, max(pause, sent + 1))
-                self.wfile.write(body[sent:end])
-                sent = min(end, len(body))
+            self._write(body, fault, seen)
         except OSError:
             self.close_connection = True
-        return sent
 
-    def _remember(self, path: str, *, status: int, sent: int) -> None:
-        self.server.index.remember(
-            Seen(
-                method=self.command,
-                path=unquote(path),
-                status=status,
-                sent=sent,
-                range=self.headers["Range"],
-                accept=self.headers["Accept"],
-                authorized="Authorization" in self.headers,
-                user_agent=self.headers["User-Agent"],
-            )
+    def _write(self, body: bytes, fault: Fault, seen: Seen) -> None:
+        pause = fault.stall_after
+        while seen.sent < len(body):
+            if pause is not None and seen.sent >= pause:
+                pause = None
+                self.wfile.flush()
+                self.server.index.closing.wait(fault.stall)
+            start = seen.sent
+            end = start + _PIECE if pause is None else min(start + _PIECE, pause)
+            seen.sent = min(end, len(body))
+            self.wfile.write(body[start : seen.sent])
+
+    def _remember(self, path: str, *, status: int) -> Seen:
+        seen = Seen(
+            method=self.command,
+            path=unquote(path),
+            status=status,
+            sent=0,
+            range=self.headers["Range"],
+            accept=self.headers["Accept"],
+            authorized="Authorization" in self.headers,
+            user_agent=self.headers["User-Agent"],
         )
+        self.server.index.remember(seen)
+        return seen
 
 
 def _project_of(filename: str) -> str:
