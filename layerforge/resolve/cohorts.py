@@ -1,57 +1,64 @@
 """Which functions of a target are resolved together: the fewest parts that have no contradiction.
 
-Pure: what contradicts is learnt from an oracle. A *class* is a set of functions that ask for the
-same, here an index. A *conflict* is a set of classes that cannot be resolved together, while
-every smaller choice of them could be.
+Pure: what contradicts is learnt from an oracle. An *element* is one thing that functions ask for
+(a requirement, a constraint, a choice of index), an index here; a *class* is a mask of elements
+that some functions ask for; a *conflict* is a smallest mask of elements that exclude each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
-Conflict = frozenset[int]
-# Enough to be exact for a dozen of classes in conflict; beyond, the first partition found stands.
+# Enough to be exact for a dozen of classes in conflict; beyond, the greedy partition stands.
 _SEARCH_STEPS = 50_000
 
 
 def colour_classes(
-    count: int, conflicts: Iterable[Conflict], weights: Sequence[int]
+    classes: Sequence[int], conflicts: Sequence[int], *, weights: Sequence[int]
 ) -> tuple[tuple[int, ...], ...]:
-    """Divide classes 0 to `count` - 1 into the fewest parts of which none holds a whole conflict.
+    """Divide classes into the fewest parts of which none holds all elements of a conflict.
 
-    Exact where that is found in a bounded number of steps (always the same), greedy beyond. Classes
-    in many conflicts are placed first, then those of large weight; each goes to the first part
-    that takes it, so that the first part becomes the largest. No conflict may have one class only.
+    Exact where that is found in a bounded number of steps (always the same), greedy beyond.
+    Classes in many conflicts are placed first, then those of large weight; each goes to the first
+    part that takes it, so that the first part becomes the largest. No class may hold a whole
+    conflict by itself. Parts hold positions in `classes`, sorted.
     """
-    if not count:
+    if not classes:
         return ()
-    involved: list[list[Conflict]] = [[] for _ in range(count)]
-    for conflict in sorted(set(conflicts), key=sorted):
-        for member in conflict:
-            involved[member].append(conflict)
-    order = sorted(range(count), key=lambda c: (-len(involved[c]), -weights[c], c))
-    best = _greedy(order, involved)
+    involved = [[conflict for conflict in conflicts if conflict & mask] for mask in classes]
+    order = sorted(range(len(classes)), key=lambda c: (-len(involved[c]), -weights[c], classes[c]))
+    best = _greedy(classes, order, involved)
     budget = _SEARCH_STEPS
-    for parts in range(1, max(best) + 1):
-        search = _Search(order, involved, parts, budget)
+    for parts in range(1, len(best)):
+        search = _Search(classes, order, involved, parts=parts, budget=budget)
         if search.run():
-            best = [search.colours[c] for c in range(count)]
+            best = search.parts
             break
         budget = search.budget
-        if budget <= 0:
-            break
-    return tuple(tuple(c for c in range(count) if best[c] == part) for part in range(max(best) + 1))
+    return tuple(tuple(sorted(part)) for part in best if part)
 
 
-def smallest_conflict(members: Sequence[int], contradicts: Callable[[frozenset[int]], bool]) -> Conflict:
+def smallest_conflict(
+    members: Sequence[int], contradicts: Callable[[frozenset[int]], bool]
+) -> frozenset[int]:
     """Find a conflict within `members`, which contradict as a whole, with few questions (QuickXplain).
 
     Source: U. Junker, QUICKXPLAIN: Preferred Explanations and Relaxations for Over-Constrained
     Problems, AAAI 2004. Needs about k x log(n / k) questions for a conflict of k among n.
     """
-    if len(members) <= 1:
-        return frozenset(members)
     return _explain(frozenset(), changed=False, candidates=tuple(members), contradicts=contradicts)
+
+
+def part_suffix(position: int) -> str:
+    """Suffix of a cohort's name: none for the first part, then `-b`, `-c`, ... `-z`, `-aa`."""
+    if position == 0:
+        return ""
+    letters = ""
+    number = position + 1
+    while number:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(ord("a") + rest) + letters
+    return f"-{letters}"
 
 
 def _explain(
@@ -60,10 +67,10 @@ def _explain(
     changed: bool,
     candidates: tuple[int, ...],
     contradicts: Callable[[frozenset[int]], bool],
-) -> Conflict:
+) -> frozenset[int]:
     if changed and contradicts(background):
         return frozenset()
-    if len(candidates) == 1:
+    if len(candidates) <= 1:
         return frozenset(candidates)
     middle = len(candidates) // 2
     left, right = candidates[:middle], candidates[middle:]
@@ -76,74 +83,81 @@ def _explain(
     return from_left | from_right
 
 
-def _fits(member: int, colour: int, colours: dict[int, int], involved: list[list[Conflict]]) -> bool:
-    return not any(
-        all(colours.get(other) == colour for other in conflict if other != member)
-        for conflict in involved[member]
-    )
+def _fits(mask: int, conflicts: Sequence[int], held: int) -> bool:
+    """Whether a class may join a part that holds these elements; `conflicts` are the class's."""
+    return all(conflict & ~(held | mask) for conflict in conflicts)
 
 
-def _greedy(order: Sequence[int], involved: list[list[Conflict]]) -> list[int]:
-    """Place the class with the fewest parts left to it first (DSATUR), each in the first part that fits."""
-    colours: dict[int, int] = {}
-    rank = {member: position for position, member in enumerate(order)}
-    waiting = set(order)
+def _greedy(
+    classes: Sequence[int], order: Sequence[int], involved: Sequence[Sequence[int]]
+) -> list[list[int]]:
+    """Place the class with the fewest parts open to it first (DSATUR), each in the first that takes it."""
+    parts: list[list[int]] = []
+    held: list[int] = []
+    waiting = list(order)
     while waiting:
-        used = max(colours.values(), default=-1) + 1
-        open_to = {m: [c for c in range(used) if _fits(m, c, colours, involved)] for m in waiting}
-        member = min(waiting, key=lambda m: (len(open_to[m]) if involved[m] else used + 1, rank[m]))
-        colours[member] = open_to[member][0] if open_to[member] else used
-        waiting.remove(member)
-    return [colours[member] for member in range(len(order))]
+        open_to = {
+            c: [p for p, mask in enumerate(held) if _fits(classes[c], involved[c], mask)] for c in waiting
+        }
+        # Classes without a conflict fit anywhere: they wait until the parts are known.
+        chosen = min(waiting, key=lambda c: (not involved[c], len(open_to[c])))
+        if not open_to[chosen]:
+            parts.append([])
+            held.append(0)
+        part = open_to[chosen][0] if open_to[chosen] else len(parts) - 1
+        parts[part].append(chosen)
+        held[part] |= classes[chosen]
+        waiting.remove(chosen)
+    return parts
 
 
 class _Search:
-    """Backtracking with at most `parts` parts, as long as `budget` lasts."""
+    """Backtracking with a number of parts, as long as `budget` lasts."""
 
-    def __init__(self, order: Sequence[int], involved: list[list[Conflict]], parts: int, budget: int) -> None:
+    def __init__(
+        self,
+        classes: Sequence[int],
+        order: Sequence[int],
+        involved: Sequence[Sequence[int]],
+        *,
+        parts: int,
+        budget: int,
+    ) -> None:
+        self.classes = classes
         self.order = order
         self.involved = involved
-        self.parts = parts
         self.budget = budget
-        self.colours: dict[int, int] = {}
+        self.parts: list[list[int]] = [[] for _ in range(parts)]
+        # The elements of each part, before each of its members was added.
+        self.held: list[list[int]] = [[0] for _ in range(parts)]
 
     def run(self) -> bool:
         # An explicit stack: a project may have more classes than Python has recursion.
-        tried = [0]
-        while tried:
+        tried = [-1]
+        while tried and self.budget > 0:
+            self.budget -= 1
             position = len(tried) - 1
             if position == len(self.order):
                 return True
-            member = self.order[position]
-            self.colours.pop(member, None)
-            colour = self._next(member, tried[position])
-            self.budget -= 1
-            if self.budget <= 0:
-                return False
-            if colour is None:
+            if tried[-1] >= 0:
+                self.parts[tried[-1]].pop()
+                self.held[tried[-1]].pop()
+            part = self._next(self.order[position], tried[-1] + 1)
+            if part is None:
                 tried.pop()
                 continue
-            self.colours[member] = colour
-            tried[position] = colour + 1
-            tried.append(0)
+            chosen = self.order[position]
+            self.parts[part].append(chosen)
+            self.held[part].append(self.held[part][-1] | self.classes[chosen])
+            tried[-1] = part
+            tried.append(-1)
         return False
 
-    def _next(self, member: int, first: int) -> int | None:
-        # An unused part is like any other unused one: only the first of them is tried.
-        used = max(self.colours.values(), default=-1) + 1
-        for colour in range(first, min(self.parts, used + 1)):
-            if _fits(member, colour, self.colours, self.involved):
-                return colour
+    def _next(self, chosen: int, first: int) -> int | None:
+        for part in range(first, len(self.parts)):
+            # An empty part is like any other empty one: only the first of them is tried.
+            if part and not self.parts[part - 1]:
+                return None
+            if _fits(self.classes[chosen], self.involved[chosen], self.held[part][-1]):
+                return part
         return None
-
-
-def part_suffix(position: int) -> str:
-    """Suffix of a cohort's name: none for the first part, then `-b`, `-c`, … `-z`, `-aa`."""
-    if position == 0:
-        return ""
-    letters = ""
-    number = position + 1
-    while number:
-        number, rest = divmod(number - 1, 26)
-        letters = chr(ord("a") + rest) + letters
-    return f"-{letters}"

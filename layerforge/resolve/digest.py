@@ -14,7 +14,7 @@ from typing import Any
 from layerforge.model.function import Function
 from layerforge.model.requirement import IndexOptions, Requirement
 from layerforge.model.target import Target
-from layerforge.model.url import redact, strip_credentials
+from layerforge.model.url import strip_credentials
 
 ReadFile = Callable[[str], bytes | None]
 
@@ -70,7 +70,7 @@ def specifier_key(specifier: str) -> str:
 
 def public_url(url: str) -> str:
     """Return a URL without credentials, the same whatever token of the day it carries."""
-    return redact(strip_credentials(url))
+    return strip_credentials(url)
 
 
 def _function(function: Function) -> dict[str, Any]:
