@@ -39,7 +39,9 @@ lint: $(VENV)/.installed-dev
 	@$(bin)/lint-imports
 
 bench: $(VENV)/.installed
-	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(bin)/python "$$benchmark" || exit 1; done
+	@failed=0; for benchmark in benchmarks/*.py; do \
+		echo "== $$benchmark"; $(bin)/python "$$benchmark" || failed=1; \
+	done; exit $$failed
 
 clean:
 	rm -rf $(VENV)
