@@ -293,9 +293,9 @@ def data_offset(reader: WheelReader, member: Member) -> int:
     """
     header = reader.read(member.header_offset, _LOCAL.size)
     signature, _, flags, method, _, _, _, _, _, name_length, extra_length = _LOCAL.unpack(header)
-    raw = reader.read(member.header_offset + _LOCAL.size, name_length)
     if signature != b"PK\x03\x04":
         raise BadWheelError(reader.filename, f"there is no file where its directory says {member.name!r} is")
+    raw = reader.read(member.header_offset + _LOCAL.size, name_length)
     name = _decode_name(raw, flags, reader.filename)
     if name != member.name or method != member.method or flags & _ENCRYPTED:
         raise BadWheelError(
