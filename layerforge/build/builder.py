@@ -85,7 +85,7 @@ def build_project(
         index=index,
         store=WheelStore(cache),
         root=project.root,
-        options=_merge_options(project),
+        options=_places_to_look(project),
         progress=progress,
         offline=offline,
         jobs=jobs,
@@ -126,7 +126,7 @@ def _layer_inputs(plan: LayerPlan, locks: Sequence[Lock], root: Path) -> tuple[_
     return tuple(inputs)
 
 
-def _merge_options(project: Project) -> IndexOptions:
+def _places_to_look(project: Project) -> IndexOptions:
     """Where any of the project's files lets us look; a lock names each file by its URL and digest."""
     every = [project.settings.options, *(one.requirements.options for one in project.functions)]
 

@@ -21,7 +21,7 @@ from layerforge.model.target import Target
 from layerforge.resolve.index import Index, Selected
 from layerforge.resolve.tree import tree_digest
 
-_BUILT = "built"
+_BUILT = "wheel-of-source"
 _MISSING_SHOWN = 20
 
 
