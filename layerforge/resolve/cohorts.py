@@ -26,7 +26,7 @@ def colour_classes(
     if not classes:
         return ()
     involved = [[conflict for conflict in conflicts if conflict & mask] for mask in classes]
-    order = sorted(range(len(classes)), key=lambda c: (-len(involved[c]), -weights[c], classes[c]))
+    order = sorted(range(len(classes)), key=lambda c: (-len(involved[c]), -weights[c], c))
     best = _greedy(classes, order, involved)
     budget = _SEARCH_STEPS
     for parts in range(1, len(best)):

@@ -21,6 +21,16 @@ from layerforge.resolve.lock_reader import FORMAT, parse_lock
 if TYPE_CHECKING:
     from packaging.pylock import Package, PackageArchive, PackageSdist, PackageWheel
 
+__all__ = [
+    "format_edge",
+    "format_lock",
+    "format_root",
+    "lock_file_name",
+    "parse_lock",
+    "read_locks",
+    "write_locks",
+]
+
 _OURS = "[tool.layerforge]"
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from layerforge.errors import ResolutionError
 from layerforge.model.finding import Finding, Severity
@@ -19,7 +18,7 @@ from layerforge.model.url import redact, strip_credentials
 from layerforge.resolve.cohorts import part_suffix
 from layerforge.resolve.digest import input_digest, specifier_key
 from layerforge.resolve.edges import make_distribution
-from layerforge.resolve.freshness import display, is_fresh, reader_below
+from layerforge.resolve.freshness import is_fresh, reader_below
 from layerforge.resolve.index import Engine, Index, Pin, Selected
 from layerforge.resolve.joint import Joint, applying, join_functions
 from layerforge.resolve.partition import Oracle, Part, Partition, divide
@@ -256,10 +255,10 @@ def _file_url(url: str) -> str:
     return strip_credentials(url).partition("#")[0]
 
 
-def _repository(url: str) -> str:
-    """Return a git URL without `git+`, user, revision and fragment."""
-    bare = strip_credentials(url).removeprefix("git+").partition("#")[0]
-    return re.sub(r"(?<=[^/@])@[^/@]+(?:/[^@]*)?$", "", re.sub(r"^([a-z]+://)git@", r"\1", bare))
+def _repository(url: str) -> tuple[str, str]:
+    """Host and path of a git URL, without `git+`, user, revision and fragment."""
+    parts = urlsplit(strip_credentials(url).removeprefix("git+"))
+    return parts.netloc.rpartition("@")[2], parts.path.partition("@")[0]
 
 
 def _prune_edges(lock: Lock) -> Lock:
