@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from uv import find_uv_bin
 
 from layerforge.cache import Cache, sha256_of
 from layerforge.model.function import Function, Project, ProjectSettings
@@ -42,7 +43,17 @@ def install(program: str, lock: Path, into: Path) -> subprocess.CompletedProcess
     if program == "pip":
         command = [sys.executable, "-m", "pip", "install", "--target", str(into), "-r", lock.name]
     else:
-        command = ["uv", "pip", "install", "--python", sys.executable, "--target", str(into), "-r", lock.name]
+        command = [
+            find_uv_bin(),
+            "pip",
+            "install",
+            "--python",
+            sys.executable,
+            "--target",
+            str(into),
+            "-r",
+            lock.name,
+        ]
     return subprocess.run(command, cwd=lock.parent, text=True, capture_output=True, check=False)
 
 

@@ -77,7 +77,8 @@ def lock(
     )
 
 
-SOMETHING_ELSE = "the constraints, index options, hashes, URLs or local projects that orders are resolved with have changed"
+RESOLVED_WITH = "constraints, index options, hashes, URLs or local projects"
+SOMETHING_ELSE = f"the {RESOLVED_WITH} that orders are resolved with have changed"
 
 
 def no_files(path: str) -> None:
