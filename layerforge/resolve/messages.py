@@ -54,7 +54,7 @@ def decode(kind: Any, data: Any) -> Any:
     if kind is Path:
         return Path(data)
     if dataclasses.is_dataclass(kind):
-        hints = _hints(kind)
+        hints = _hints(typing.cast("type", kind))
         return typing.cast("Callable[..., Any]", kind)(
             **{name: decode(hints[name], item) for name, item in data.items()}
         )
@@ -68,7 +68,7 @@ def _decode_tuple(parts: Sequence[Any], data: Sequence[Any]) -> tuple[Any, ...]:
 
 
 @functools.cache
-def _hints(kind: Any) -> dict[str, Any]:
+def _hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 

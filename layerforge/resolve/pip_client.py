@@ -31,7 +31,7 @@ from layerforge.processes import start_process
 from layerforge.resolve.index import Described, ResolveRequest, Selected
 from layerforge.resolve.messages import decode, decode_error, encode
 
-_COMMAND = (sys.executable, "-P", "-m", "layerforge.resolve.pip_worker")
+WORKER = (sys.executable, "-P", "-m", "layerforge.resolve.pip_worker")
 _LINES_KEPT = 40
 _SECONDS_TO_END = 5.0
 
@@ -41,12 +41,20 @@ class PipClient:
 
     `retries` counts further attempts after a failure that may pass (5xx, timeouts, cut lines).
     `timeout` is in seconds without a sign from the index; None leaves it to pip's configuration.
+    `command` starts the process that answers.
     """
 
     def __init__(
-        self, *, progress: Progress, cache: Cache, retries: int = 5, timeout: float | None = None
+        self,
+        *,
+        progress: Progress,
+        cache: Cache,
+        retries: int = 5,
+        timeout: float | None = None,
+        command: Sequence[str] = WORKER,
     ) -> None:
         self._progress = progress
+        self._command = tuple(command)
         self._cache = cache
         self._settings = {"cache": str(cache.root.absolute()), "retries": retries, "timeout": timeout}
         self._idle: list[_Worker] = []
@@ -117,17 +125,17 @@ class PipClient:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-        return _Worker()
+        return _Worker(self._command)
 
 
 class _Worker:
     """One process, with a scratch directory that goes when it does, however it ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
         self._scratch = Path(tempfile.mkdtemp(prefix="layerforge-pip-")).resolve()
         environment = {**os.environ, "TMPDIR": str(self._scratch), "PYTHONIOENCODING": "utf-8"}
         try:
-            self._process = start_process(_COMMAND, env=environment)
+            self._process = start_process(command, env=environment)
         except ToolError:
             shutil.rmtree(self._scratch, ignore_errors=True)
             raise

@@ -48,7 +48,7 @@ def tree_digest(path: Path) -> str:
     for file in sorted(_walk(path)):
         name = file.relative_to(path).as_posix()
         if file.is_symlink():
-            kind, content = "link", os.fsencode(os.readlink(file))
+            kind, content = "link", os.fsencode(file.readlink())
         elif not file.is_file():
             continue
         else:

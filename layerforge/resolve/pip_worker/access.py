@@ -105,7 +105,7 @@ class Access:
         options = self.options
         lists = {
             "PIP_EXTRA_INDEX_URL": options.extra_index_urls,
-            "PIP_FIND_LINKS": options.find_links,
+            "PIP_FIND_LINKS": [_one_word(place) for place in options.find_links],
             "PIP_TRUSTED_HOST": options.trusted_hosts,
         }
         given = {
@@ -147,7 +147,6 @@ def pip_flags(options: IndexOptions, *, root: Path | None) -> list[str]:
     """`options` as flags for pip's own parser (called in this process: no command line shows them)."""
     flags: list[str] = []
     if options.index_url:
-        # As in a requirements file: it takes the place of every index that pip.conf names.
         flags += ["--index-url", options.index_url]
     for flag, values in (
         ("--extra-index-url", options.extra_index_urls),
@@ -163,6 +162,11 @@ def pip_flags(options: IndexOptions, *, root: Path | None) -> list[str]:
     if options.pre:
         flags.append("--pre")
     return flags
+
+
+def _one_word(place: str) -> str:
+    """A place for a list that spaces divide."""
+    return Path(place).absolute().as_uri() if " " in place and "://" not in place else place
 
 
 def _find_links_place(place: str, root: Path | None) -> str:

@@ -66,7 +66,7 @@ def _causes(host: str) -> tuple[tuple[tuple[str, ...], str, str], ...]:
         ),
         (("TooManyRedirects",), "redirects without end", "check the index URL"),
         (
-            ("ResponseError", "RetryError", "too many 50", "too many 5"),
+            ("ResponseError", "error responses"),
             "keeps answering with errors",
             "try again later; if it stays, ask those who run the index",
         ),

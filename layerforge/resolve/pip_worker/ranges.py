@@ -17,7 +17,8 @@ from layerforge.resolve.pip_worker.access import Access
 from layerforge.resolve.pip_worker.failures import connection_error
 
 Result = TypeVar("Result")
-_TAIL = 1 << 16
+# What a reader of zips asks for first (the end record with the longest comment), and a little more.
+_TAIL = (1 << 16) + (1 << 12)
 # A further range costs a round trip: take more than the few bytes that were asked for.
 _PIECE = 1 << 14
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
@@ -28,7 +29,7 @@ class RangesNotAnsweredError(Exception):
 
 
 class RemoteFile(io.RawIOBase):
-    """The file at `url`: its last 64 KB come with the first request, more as it is read.
+    """The file at `url`: its last 68 KB come with the first request, more as it is read.
 
     Raises RangesNotAnsweredError if the server does not answer ranges.
     """

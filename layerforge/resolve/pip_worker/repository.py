@@ -25,6 +25,7 @@ from pip._vendor.packaging.utils import canonicalize_name
 from piptools.repositories import PyPIRepository
 
 from layerforge.errors import LayerforgeError
+from layerforge.model.progress import Advance
 from layerforge.model.target import Target
 from layerforge.resolve.pip_worker.access import Access
 from layerforge.resolve.pip_worker.describe import WheelReader, archive_of_link
@@ -141,6 +142,7 @@ class TargetRepository(PyPIRepository):
         self._reader = reader
         self._builder = builder
         self.resolver: Any = None
+        self.advance: Advance = lambda _: None
         self.formats = WheelsFirst(self.options.format_control)
         self.target_python = make_target_python(target)
         plain = self.command._build_package_finder(
@@ -181,6 +183,7 @@ class TargetRepository(PyPIRepository):
             text = static
         else:
             return None
+        self.advance(1)
         name = canonicalize_name(str(email.message_from_bytes(text)["Name"]))
         distribution = get_metadata_distribution(text, link.filename, name)
         self._look_ahead(distribution)

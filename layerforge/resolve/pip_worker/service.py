@@ -58,7 +58,8 @@ class Service:
             reader=WheelReader(access, cache),
             builder=builder,
         )
-        with self._channel.task(f"Resolving for {request.target.name}", total=None, unit="items"):
+        label = f"Resolving for {request.target.name}"
+        with self._channel.task(label, total=None, unit="items") as repository.advance:
             chosen = Resolution(request=request, access=access, repository=repository, builder=builder).run()
         return encode(chosen)
 

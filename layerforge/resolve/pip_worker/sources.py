@@ -30,6 +30,7 @@ from layerforge.processes import failure_details, run_process
 from layerforge.resolve.engine import describe_target
 from layerforge.resolve.index import Selected
 from layerforge.resolve.pip_worker.access import Access
+from layerforge.resolve.pip_worker.settle import settle
 from layerforge.resolve.pip_worker.transfer import bring, disk_error
 from layerforge.resolve.tree import copy_tree, tree_digest
 
@@ -152,6 +153,7 @@ class Builder:
                 wheel = self._run(label, source, scratch / "wheel", in_place)
                 temporary = self.cache.temporary(".whl")
                 shutil.copyfile(wheel, temporary)
+                settle(temporary)
                 return self.cache.adopt(temporary, sha256_of(temporary)), wheel.name
         except OSError as error:
             raise disk_error(error, self.cache.root) from error

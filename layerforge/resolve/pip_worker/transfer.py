@@ -28,7 +28,9 @@ Advance = Callable[[int], None]
 def download(access: Access, wanted: Sequence[tuple[Archive, Path]], *, advance: Advance) -> None:
     """Bring every archive to its path, at most eight at a time; the first failure ends all."""
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="download") as pool:
-        futures = [pool.submit(_fetch, access, archive, path, advance) for archive, path in wanted]
+        # The largest first: none of them is left alone at the end.
+        largest = sorted(wanted, key=lambda one: -(one[0].size or 0))
+        futures = [pool.submit(_fetch, access, archive, path, advance) for archive, path in largest]
         try:
             for future in futures:
                 future.result()
