@@ -1,0 +1,257 @@
+"""`layerforge.toml` or `[tool.layerforge]`: TOML to a Config, strictly."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from layerforge.errors import ConfigError
+from layerforge.model.limits import LAYERS_PER_FUNCTION, UNZIPPED_LIMIT, Limits
+from layerforge.model.requirement import IndexOptions
+from layerforge.model.target import ARCHITECTURES, RUNTIMES
+from layerforge.project.runtime_provided import expand_families
+from layerforge.project.tables import Table
+
+RESOLVERS = ("pip-tools", "uv")
+BUILDERS = ("auto", "container", "wheels")
+# What layer, file and function names may hold, at AWS and on every file system.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+# A layer's name may have 140 characters; target and group come after the project's name.
+_LONGEST_NAME = 100
+_VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
+
+_TOP_KEYS = (
+    "name", "template", "runtime", "architecture", "resolver", "builder", "output", "layer-sizes",
+    "functions", "index", "runtime-provided", "limits", "container", "publish",
+)  # fmt: skip
+_FUNCTION_KEYS = (
+    "source", "handler", "requirements", "extras", "groups", "runtime", "architecture", "layers",
+    "layer-sizes",
+)  # fmt: skip
+_INDEX_KEYS = (
+    "url", "extra-urls", "find-links", "trusted-hosts", "only-binary", "no-binary", "no-index", "pre",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FunctionConfig:
+    """What `[functions.NAME]` says; None or empty where it says nothing. Paths are relative to the root."""
+
+    name: str
+    source: str | None = None
+    handler: str | None = None
+    requirements: tuple[str, ...] | None = None
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    runtime: str | None = None
+    architecture: str | None = None
+    layers: tuple[str, ...] | None = None
+    layer_sizes: Mapping[str, int] = field(default_factory=dict)
+    line: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
+    """All that a config says. `path` is the file's name as shown, None where there is no config.
+
+    `templates` is None where the config leaves it to discovery, and empty where it wants none.
+    `container` and `publish` hold what those stages read themselves.
+    """
+
+    path: str | None = None
+    name: str | None = None
+    templates: tuple[str, ...] | None = None
+    runtime: str | None = None
+    architecture: str | None = None
+    resolver: str = "pip-tools"
+    builder: str = "auto"
+    output: str = ".layerforge"
+    options: IndexOptions = IndexOptions()
+    functions: tuple[FunctionConfig, ...] = ()
+    layer_sizes: Mapping[str, int] = field(default_factory=dict)
+    runtime_provided: tuple[str, ...] = ()
+    limits: Limits = Limits()
+    container: Mapping[str, Any] = field(default_factory=dict)
+    publish: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parse_config(
+    data: Mapping[str, Any],
+    *,
+    path: str,
+    keys: tuple[str, ...] = (),
+    lines: Mapping[str, int] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Config:
+    """Turn the config's TOML into a value.
+
+    `keys` leads from the top of the file to `data` (`tool`, `layerforge` in pyproject.toml), `lines`
+    says on which line a function's table begins, and `environment` replaces os.environ.
+    Raises ConfigError, with the path of the key, for whatever is unknown or of the wrong type.
+    """
+    top = Table(data, path=path, keys=keys)
+    top.check_keys(_TOP_KEYS)
+    return Config(
+        path=path,
+        name=_project_name(top),
+        templates=top.string_or_strings("template"),
+        runtime=_runtime(top),
+        architecture=_architecture(top),
+        resolver=top.string("resolver", choices=RESOLVERS) or RESOLVERS[0],
+        builder=top.string("builder", choices=BUILDERS) or BUILDERS[0],
+        output=_inside(top, "output") or ".layerforge",
+        options=_index_options(top.table("index"), os.environ if environment is None else environment),
+        functions=_functions(top.table("functions"), lines or {}),
+        layer_sizes=_layer_sizes(top),
+        runtime_provided=_runtime_provided(top.table("runtime-provided")),
+        limits=_limits(top.table("limits")),
+        container=top.table("container").data,
+        publish=top.table("publish").data,
+    )
+
+
+def is_function_name(name: str) -> bool:
+    """Whether files and layers can carry the name of a function."""
+    return _NAME.fullmatch(name) is not None
+
+
+def _project_name(top: Table) -> str | None:
+    name = top.string("name")
+    if name is not None and (not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME):
+        raise ConfigError(
+            f"unexpected value {name!r} (expected letters, digits, - and _, at most {_LONGEST_NAME})",
+            where=top.where("name"),
+            hint="layer names begin with it, and Lambda allows no other characters there",
+        )
+    return name
+
+
+def _runtime(table: Table) -> str | None:
+    return table.string("runtime", choices=RUNTIMES)
+
+
+def _architecture(table: Table) -> str | None:
+    given = table.data.get("architecture")
+    hint = (
+        f"AWS spells it {'arm64' if given == 'aarch64' else 'x86_64'}"
+        if given in {"aarch64", "amd64"}
+        else None
+    )
+    return table.string("architecture", choices=ARCHITECTURES, hint=hint)
+
+
+def _inside(table: Table, key: str) -> str | None:
+    """Read the path of a folder that layerforge may fill and empty: below the root, not the root."""
+    value = table.string(key)
+    if value is None:
+        return None
+    path = posixpath.normpath(value)
+    if path.startswith(("/", "../")) or path in {".", ".."}:
+        raise ConfigError(
+            f"unexpected value {value!r} (expected a folder below the project root)", where=table.where(key)
+        )
+    return path
+
+
+def _functions(table: Table, lines: Mapping[str, int]) -> tuple[FunctionConfig, ...]:
+    return tuple(_function(table, name, lines.get(name)) for name in table.data)
+
+
+def _function(functions: Table, name: str, line: int | None) -> FunctionConfig:
+    if not is_function_name(name):
+        raise ConfigError(
+            "unexpected function name (expected letters, digits, - and _)", where=functions.where(name)
+        )
+    table = functions.table(name)
+    table.check_keys(_FUNCTION_KEYS)
+    return FunctionConfig(
+        name=name,
+        source=table.string("source"),
+        handler=table.string("handler"),
+        requirements=table.string_or_strings("requirements"),
+        extras=table.strings("extras") or (),
+        groups=table.strings("groups") or (),
+        runtime=_runtime(table),
+        architecture=_architecture(table),
+        layers=table.strings("layers"),
+        layer_sizes=_layer_sizes(table),
+        line=line,
+    )
+
+
+def _layer_sizes(owner: Table) -> dict[str, int]:
+    table = owner.table("layer-sizes")
+    return {arn: size for arn in table.data if (size := table.size(arn)) is not None}
+
+
+def _runtime_provided(table: Table) -> tuple[str, ...]:
+    table.check_keys(("exclude",))
+    try:
+        return expand_families(table.strings("exclude") or ())
+    except ValueError as error:
+        raise ConfigError(str(error), where=table.where("exclude")) from error
+
+
+def _limits(table: Table) -> Limits:
+    table.check_keys(("unzipped", "layers", "warn-at"))
+    defaults = Limits()
+    unzipped, layers, warn_at = table.size("unzipped"), table.integer("layers"), table.number("warn-at")
+    if unzipped is not None and unzipped > UNZIPPED_LIMIT:
+        raise ConfigError(
+            f"unexpected value {unzipped} (Lambda allows at most {UNZIPPED_LIMIT} bytes)",
+            where=table.where("unzipped"),
+        )
+    if layers is not None and not 0 <= layers <= LAYERS_PER_FUNCTION:
+        raise ConfigError(
+            f"unexpected value {layers} (Lambda allows at most {LAYERS_PER_FUNCTION} layers per function)",
+            where=table.where("layers"),
+        )
+    if warn_at is not None and not 0 < warn_at <= 1:
+        raise ConfigError(
+            f"unexpected value {warn_at:g} (expected a share of the limit, such as 0.9)",
+            where=table.where("warn-at"),
+        )
+    return Limits(
+        unzipped=defaults.unzipped if unzipped is None else unzipped,
+        layers=defaults.layers if layers is None else layers,
+        warn_at=defaults.warn_at if warn_at is None else warn_at,
+    )
+
+
+def _index_options(table: Table, environment: Mapping[str, str]) -> IndexOptions:
+    table.check_keys(_INDEX_KEYS)
+
+    def expanded(key: str, values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_expand(value, where=table.where(key), environment=environment) for value in values)
+
+    url = table.string("url")
+    return IndexOptions(
+        index_url=expanded("url", (url,))[0] if url else None,
+        extra_index_urls=expanded("extra-urls", table.string_or_strings("extra-urls") or ()),
+        find_links=expanded("find-links", table.string_or_strings("find-links") or ()),
+        trusted_hosts=expanded("trusted-hosts", table.string_or_strings("trusted-hosts") or ()),
+        only_binary=table.string_or_strings("only-binary") or (),
+        no_binary=table.string_or_strings("no-binary") or (),
+        no_index=table.boolean("no-index") or False,
+        pre=table.boolean("pre") or False,
+    )
+
+
+def _expand(text: str, *, where: str, environment: Mapping[str, str]) -> str:
+    """Put environment variables in, `${NAME}` alone, as pip does in requirement files."""
+
+    def replace(match: re.Match[str]) -> str:
+        value = environment.get(match["name"])
+        if value is None:
+            raise ConfigError(
+                f"the environment variable {match['name']} is not set",
+                where=where,
+                hint="set it, or remove it here",
+            )
+        return value
+
+    return _VARIABLE.sub(replace, text)
