@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -176,24 +176,29 @@ def _with_local_projects(
     """Add what local projects take from the same repository, and the files that said so."""
     requirements = dict.fromkeys(contents.requirements)
     files = dict.fromkeys(contents.files)
-    seen: set[tuple[str, tuple[str, ...], str | None]] = set()
-    waiting = [item for item in (*contents.requirements, *contents.constraints) if item.path]
-    asked = set(contents.requirements)
-    while waiting:
-        item = waiting.pop(0)
-        folder = absolute(places.root, item.path or ".")
-        key = (item.path or "", item.extras, item.marker)
-        if key in seen or not folder.is_dir():
-            files.update({} if folder.is_dir() else {places.relative(folder): None})
-            continue
-        seen.add(key)
-        files.update(dict.fromkeys(places.relative(path) for path in project_files(folder)))
-        if item in asked and (folder / "pyproject.toml").is_file():
-            found = [
-                replace(other, marker=both_markers(item.marker, other.marker))
-                for other in read_sourced(folder / "pyproject.toml", places, extras=item.extras)
-            ]
-            requirements.update(dict.fromkeys(found))
-            asked.update(found)
-            waiting += [other for other in found if other.path]
+    named = (*contents.requirements, *contents.constraints)
+    for path in dict.fromkeys(item.path for item in named if item.path):
+        folder = absolute(places.root, path)
+        read = project_files(folder) if folder.is_dir() else (folder,)
+        files.update(dict.fromkeys(map(places.relative, read)))
+    for item in contents.requirements:
+        for sourced in _sourced_below(item, places, frozenset()):
+            requirements.update(dict.fromkeys(sourced.requirements))
+            files.update(dict.fromkeys(sourced.files))
     return tuple(requirements), tuple(files)
+
+
+def _sourced_below(item: Requirement, places: Places, above: frozenset[str]) -> Iterator[Contents]:
+    """What the local project `item` takes from the repository, and what that takes in turn.
+
+    `above` are the projects that led here: two projects may ask for each other.
+    """
+    manifest = absolute(places.root, item.path or ".") / "pyproject.toml"
+    if item.path is None or item.path in above or not manifest.is_file():
+        return
+    sourced = read_sourced(manifest, places, extras=item.extras)
+    found = [replace(other, marker=both_markers(item.marker, other.marker)) for other in sourced.requirements]
+    above = above | {item.path}
+    yield replace(sourced, requirements=tuple(other for other in found if other.path not in above))
+    for other in found:
+        yield from _sourced_below(other, places, above)

@@ -50,18 +50,15 @@ def read_pyproject(path: Path, places: Places, *, extras: Iterable[str], groups:
         requirements += reader.optional(extra)
     for group in groups:
         requirements += reader.group(group)
-    files = {document.shown}
-    if reader.sources.workspace:
-        files.add(reader.sources.workspace.shown)
     return Contents(
         requirements=tuple(dict.fromkeys(requirements)),
         constraints=reader.constraints(),
         settings=reader.sources.settings(),
-        files=tuple(sorted(files)),
+        files=reader.files(),
     )
 
 
-def read_sourced(path: Path, places: Places, *, extras: Iterable[str]) -> tuple[Requirement, ...]:
+def read_sourced(path: Path, places: Places, *, extras: Iterable[str]) -> Contents:
     """Those dependencies of a local project that `[tool.uv.sources]` takes from a path or URL.
 
     The metadata of its wheel tells only their names, and an index would be asked for them: so
@@ -71,12 +68,15 @@ def read_sourced(path: Path, places: Places, *, extras: Iterable[str]) -> tuple[
     reader = _Reader(document=document, sources=find_uv_sources(document, places), places=places)
     project = document.table("project")
     if "dependencies" in project.get("dynamic", []):
-        return ()
+        return Contents()
     known = {_normal(key) for key in project.get("optional-dependencies", {})}
     found = [*reader.dependencies()]
     for extra in extras:
         found += reader.optional(extra) if extra in known else ()
-    return tuple(requirement for requirement in found if requirement.path or requirement.url)
+    return Contents(
+        requirements=tuple(requirement for requirement in found if requirement.path or requirement.url),
+        files=reader.files(),
+    )
 
 
 def names_in(path: Path, places: Places) -> tuple[frozenset[str], frozenset[str]]:
@@ -120,6 +120,10 @@ class _Reader:
     document: TomlFile
     sources: UvSources
     places: Places
+
+    def files(self) -> tuple[str, ...]:
+        workspace = self.sources.workspace
+        return tuple(dict.fromkeys([self.document.shown, *([workspace.shown] if workspace else [])]))
 
     def dependencies(self) -> Iterator[Requirement]:
         table = self.document.table("project")

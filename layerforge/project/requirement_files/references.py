@@ -76,6 +76,11 @@ def read_reference(reference: Reference) -> Requirement:
 
 
 def _standard(reference: Reference) -> Requirement:
+    if reference.text.endswith((".txt", ".in")) and reference.places.locate(reference.text, reference.holder):
+        raise reference.error(
+            f"{reference.text} is a file here, not the name of a distribution",
+            hint=f"to include it, write -r {reference.text}",
+        )
     parsed = _parse_standard(reference.text)
     if isinstance(parsed, str):
         raise reference.error(
@@ -107,8 +112,6 @@ def _parse_standard(text: str) -> Requirement | str:
 def _standard_hint(text: str) -> str | None:
     if re.match(rf"{_NAME}\s*(\[[^\]]*\])?\s*=[^=]", text):
         return "a version is asked for with two equals signs: name==1.2"
-    if text.endswith((".txt", ".in")):
-        return f"to include another requirements file, write -r {text}"
     if re.match(rf"{_NAME}\s+\d", text):
         return "a version needs an operator: name==1.2, name>=1.2"
     return None

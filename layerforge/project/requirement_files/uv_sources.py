@@ -179,15 +179,16 @@ def _entry(document: TomlFile, name: str) -> tuple[str, Any] | None:
 
 def _one_table(document: TomlFile, where: str, value: Any) -> Mapping[str, Any]:
     tables = value if isinstance(value, list) else [value]
+    if not all(isinstance(table, Mapping) for table in tables):
+        raise document.error(where, f"a table was expected, not {value!r}")
     if len(tables) != 1 or any(condition in tables[0] for condition in _CONDITIONS):
         raise document.error(
             where,
             "sources that depend on a marker, an extra or a group cannot be honoured",
             hint="write the requirements with their URLs or paths and markers into a requirements file",
         )
-    if not isinstance(tables[0], Mapping):
-        raise document.error(where, f"a table was expected, not {tables[0]!r}")
-    return tables[0]
+    table: Mapping[str, Any] = tables[0]
+    return table
 
 
 def _as_path(text: str) -> str:
