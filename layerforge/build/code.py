@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,28 +49,38 @@ def read_code(root: Path, source: str) -> Code:
     path = root / source
     try:
         if path.suffix == ".zip" and path.is_file():
-            return _read_archive(path, source)
-        names = sorted(name for name, _ in list_code(root, source))
+            return _read_archive(path, source, sum(size for _, size in list_code(root, source)))
+        names = [name for name, _ in list_code(root, source)]
+        _refuse_names(names, source)
         files = [(name, path / name if path.is_dir() else path) for name in names]
         return _read_files(files, source)
     except OSError as error:
         raise BuildError(f"the code cannot be read ({error.strerror or error})", where=source) from error
 
 
-def _read_archive(path: Path, source: str) -> Code:
+def _refuse_names(names: list[str], source: str) -> None:
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            shown = name.encode(errors="surrogateescape")
+            raise BuildError(
+                f"the name of the file {shown!r} is not UTF-8, as names in a zip have to be",
+                where=source,
+                hint="rename it",
+            ) from None
+
+
+def _read_archive(path: Path, source: str, unzipped_size: int) -> Code:
+    state = _state(path)
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(info.file_size for info in archive.infolist())
-    except zipfile.BadZipFile as error:
-        raise BuildError(f"this is not a zip ({error})", where=source) from error
     return Code(
         source=source,
         input_digest=digest,
-        unzipped_size=size,
+        unzipped_size=unzipped_size,
         entries=(),
-        states=(_state(path),),
+        states=(state,),
         archive=path,
     )
 
@@ -91,7 +100,7 @@ def _read_files(files: list[tuple[str, Path]], source: str) -> Code:
                 crc = zlib.crc32(piece, crc)
                 size += len(piece)
         entries.append(ZipEntry(name, executable, STORED, crc, size, size, path))
-        digest.update(f"{name}\0{executable:d}\0{inner.hexdigest()}\0".encode(errors="surrogateescape"))
+        digest.update(f"{name}\0{executable:d}\0{inner.hexdigest()}\0".encode())
     return Code(
         source=source,
         input_digest=digest.hexdigest(),

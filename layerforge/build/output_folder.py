@@ -24,7 +24,7 @@ _LOCK = ".lock"
 _DIGITS = 12
 _OURS = re.compile(rf".+-[0-9a-f]{{{_DIGITS}}}\.zip|\..+\.part")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class ZipFile(NamedTuple):
