@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -41,6 +40,8 @@ def atomic_file(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
 
     `durable` also waits until the bytes are on disk (for what the user keeps, such as locks).
     """
+    import tempfile
+
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     temporary = Path(name)
@@ -103,6 +104,8 @@ class Cache:
 
     def temporary(self, suffix: str = "") -> Path:
         """A fresh path inside the cache, on the same file system as the blobs."""
+        import tempfile
+
         directory = self.root / "tmp"
         directory.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=directory, suffix=suffix)

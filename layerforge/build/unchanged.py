@@ -19,7 +19,7 @@ from layerforge.model.artifact import Manifest
 from layerforge.model.function import Project
 from layerforge.project.snapshot import Snapshot
 from layerforge.project.sources import list_code
-from layerforge.resolve.lockfile import lock_paths
+from layerforge.resolve.lock_files import lock_paths
 from layerforge.resolve.tree import tree_digest
 
 _KIND = "build"
@@ -52,9 +52,13 @@ class BuildInputs:
 
 
 def _add_code(digest: hashlib._Hash, project: Project, source: str) -> None:
-    for name, _ in list_code(project.root, source):
-        path = project.root / source
-        file = path / name if path.is_dir() else path
+    path = project.root / source
+    files = (
+        [(name, path / name) for name, _ in list_code(project.root, source)]
+        if path.is_dir()
+        else [("", path)]
+    )
+    for name, file in files:
         digest.update(f"\0{source}\0{name}\0".encode(errors="surrogateescape"))
         digest.update(file.read_bytes())
 

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 @common_options
 def command(options: Options, *, locked: bool, offline: bool, output: Path | None) -> int:
     """Resolve what is not locked, plan, check the limits, and build what changed."""
-    from layerforge.project.loading import load_project
     from layerforge.project.snapshot import recall, remember
 
     cache = Cache()
@@ -47,6 +46,8 @@ def command(options: Options, *, locked: bool, offline: bool, output: Path | Non
         if manifest is not None:
             _show(options, snapshot.project, manifest, snapshot.project.findings, built=())
             return EXIT_OK
+    from layerforge.project.loading import load_project
+
     project = load_project(options.root, config=options.config)
     snapshot = remember(cache, project, options.config)
     return _build(options, project, snapshot, cache, Locking(locked=locked, offline=offline), output)
@@ -110,7 +111,12 @@ def _local_packages(done: LockedProject) -> tuple[str, ...]:
 
 
 def _show(
-    options: Options, project: Project, manifest: Manifest, findings: tuple[Finding, ...], *, built: tuple[str, ...]
+    options: Options,
+    project: Project,
+    manifest: Manifest,
+    findings: tuple[Finding, ...],
+    *,
+    built: tuple[str, ...],
 ) -> None:
     options.output.result(
         lambda: _document(manifest, findings, built), lambda: _text(options, project, manifest, built)

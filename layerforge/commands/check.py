@@ -49,11 +49,12 @@ def command(options: Options) -> int:
 
 def _verdict(options: Options, cache: Cache) -> Verdict:
     from layerforge.commands.pipeline import measure_code
-    from layerforge.project.loading import load_project
     from layerforge.project.snapshot import recall, remember
 
     snapshot = recall(cache, options.root, options.config)
     if snapshot is None:
+        from layerforge.project.loading import load_project
+
         project = load_project(options.root, config=options.config)
         snapshot = remember(cache, project, options.config)
     else:
@@ -62,16 +63,23 @@ def _verdict(options: Options, cache: Cache) -> Verdict:
     if snapshot is None:
         return _judge(project, code_sizes)
     key = _key(snapshot.key, project, code_sizes)
-    try:
-        return decode(cache.read_facts(_KIND, key), (Verdict, Finding, Severity))  # type: ignore[no-any-return]
-    except (KeyError, TypeError):
+    verdict = _recall_verdict(cache, key)
+    if verdict is None:
         verdict = _judge(project, code_sizes)
-    cache.write_facts(_KIND, key, encode(verdict))
+        cache.write_facts(_KIND, key, encode(verdict))
     return verdict
 
 
+def _recall_verdict(cache: Cache, key: str) -> Verdict | None:
+    try:
+        verdict = decode(cache.read_facts(_KIND, key), (Verdict, Finding, Severity))
+    except (KeyError, TypeError):
+        return None
+    return verdict if isinstance(verdict, Verdict) else None
+
+
 def _key(snapshot_key: str, project: Project, code_sizes: dict[str, int]) -> str:
-    from layerforge.resolve.lockfile import lock_paths
+    from layerforge.resolve.lock_files import lock_paths
 
     digest = hashlib.sha256(snapshot_key.encode())
     for path in lock_paths(project.root):

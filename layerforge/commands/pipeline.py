@@ -11,10 +11,10 @@ from layerforge.commands.options import Options
 from layerforge.errors import StaleLockError
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import Project
-from layerforge.model.lock import Lock
-from layerforge.model.plan import Demand, LayerPlan
 
 if TYPE_CHECKING:
+    from layerforge.model.lock import Lock
+    from layerforge.model.plan import Demand, LayerPlan
     from layerforge.resolve.index import Engine
     from layerforge.resolve.pip_client import PipClient
 

@@ -82,7 +82,12 @@ def _file_mark(path: Path) -> str | None:
 
 def _folder_mark(path: Path) -> str | None:
     try:
-        names = sorted(name for name in os.listdir(path) if name not in _PASSED_OVER)  # noqa: PTH208 - quicker
+        names = sorted(name for name in os.listdir(path) if not _is_passed_over(name))  # noqa: PTH208 - quicker
     except OSError:
         return None
     return hashlib.sha256("\0".join(names).encode(errors="surrogateescape")).hexdigest()
+
+
+def _is_passed_over(name: str) -> bool:
+    # Locks of ours are results, not inputs: pylock.<cohort>.toml appears when a project is first locked.
+    return name in _PASSED_OVER or (name.startswith("pylock.") and name != "pylock.toml")

@@ -16,6 +16,7 @@ from layerforge.cache import atomic_file
 from layerforge.errors import ResolutionError
 from layerforge.model.lock import Archive, Distribution, Edge, Lock, Root
 from layerforge.model.url import strip_credentials
+from layerforge.resolve.lock_files import lock_file_name, lock_paths
 from layerforge.resolve.lock_reader import FORMAT, parse_lock
 
 if TYPE_CHECKING:
@@ -31,12 +32,6 @@ __all__ = [
     "write_locks",
 ]
 
-_OURS = "[tool.layerforge]"
-
-
-def lock_file_name(cohort: str) -> str:
-    """`pylock.<cohort>.toml`; a cohort's name has no dot, as PEP 751 demands."""
-    return f"pylock.{cohort}.toml"
 
 
 def format_lock(lock: Lock, *, root: Path | None = None) -> str:
@@ -75,7 +70,7 @@ def write_locks(root: Path, locks: Sequence[Lock]) -> tuple[Path, ...]:
     already is left alone, and so is every pylock file that layerforge did not write.
     """
     texts = {root / lock_file_name(lock.cohort): format_lock(lock, root=root) for lock in locks}
-    ours = set(_our_files(root))
+    ours = set(lock_paths(root))
     for path in texts:
         if path.exists() and path not in ours:
             raise ResolutionError(
@@ -99,7 +94,7 @@ def read_locks(root: Path) -> tuple[Lock, ...]:
     Raises ResolutionError if one is damaged, or two of them serve the same function.
     """
     locks = []
-    for path in _our_files(root):
+    for path in lock_paths(root):
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
@@ -122,15 +117,6 @@ def _check_served_once(locks: Iterable[Lock]) -> None:
                     f"both {other} and {name} say that they serve {roots.function}",
                     hint="delete the one that is out of date, then run `layerforge lock`",
                 )
-
-
-def _our_files(root: Path) -> list[Path]:
-    found = []
-    for path in sorted(root.glob("pylock.*.toml")):
-        with contextlib.suppress(OSError):
-            if _OURS.encode() in path.read_bytes():
-                found.append(path)
-    return found
 
 
 def _holds(path: Path, text: str) -> bool:
