@@ -21,7 +21,7 @@ from layerforge.resolve.edges import make_distribution
 from layerforge.resolve.freshness import is_fresh, reader_below
 from layerforge.resolve.index import Engine, Index, Pin, Selected
 from layerforge.resolve.joint import Joint, applying, join_functions
-from layerforge.resolve.partition import Oracle, Part, Partition, divide
+from layerforge.resolve.partition import Oracle, Part, Partition, divide, reasons_within
 
 _NAMES_SHOWN = 5
 
@@ -93,8 +93,12 @@ class _Run:
             return LockResult(locks=unchanged, findings=_extra_findings(unchanged, functions))
         joint = join_functions(functions, target=target, options=self.project.settings.options)
         oracle = self._oracle(joint, functions, made)
-        with self.progress.task(f"resolving {target.name}", total=None, unit="items"):
-            partition = divide(oracle)
+        partition = divide(oracle)
+        if len(partition.parts) > 1:
+            self.progress.note(
+                f"{target.name}: requirements contradict, so its functions are resolved "
+                f"in {len(partition.parts)} parts"
+            )
         locks: list[Lock] = []
         for position, part in enumerate(partition.parts):
             cohort = f"{target.slug}{part_suffix(position)}"
@@ -179,9 +183,7 @@ class _Run:
         target = oracle.joint.target
         members = [i for i in range(len(oracle.joint.elements)) if part.elements >> i & 1]
         options = oracle.joint.request(members, root=self.project.root, preferences=()).options
-        label = f"reading the sizes of {len(selected)} distributions for {target.name}"
-        with self.progress.task(label, total=None, unit="items"):
-            described = self.index.describe(selected, target=target, options=options, root=self.project.root)
+        described = self.index.describe(selected, target=target, options=options, root=self.project.root)
         return tuple(sorted((make_distribution(one, target=target) for one in described), key=_by_name))
 
 
@@ -306,18 +308,11 @@ def _split_findings(partition: Partition, joint: Joint) -> list[Finding]:
                 sentence=f"{', '.join(side.sentence() for side in sides)}: "
                 "resolved apart, so they share less",
                 where=str(sides[0].asked_by[0][1]),
-                details=(*_reasons(conflict.error), *cohorts),
+                details=(*(reasons_within(conflict.error) if conflict.error else ()), *cohorts),
                 hint=f"let {_some(names)} ask for the same to share their layers",
             )
         )
     return findings
-
-
-def _reasons(error: ResolutionError | None) -> tuple[str, ...]:
-    """What distributions have to do with it; the sides of the user stand in the sentence."""
-    if error is None:
-        return ()
-    return tuple(line for line in error.details if not line.startswith("the project wants "))
 
 
 def _some(names: Sequence[str]) -> str:

@@ -6,13 +6,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from layerforge.errors import PackageIndexError, ResolutionError
 from layerforge.model.function import Function
 from layerforge.resolve.cohorts import colour_classes, smallest_conflict
-from layerforge.resolve.engine import ContradictionError
+from layerforge.resolve.engine import ContradictionError, requirement_name
 from layerforge.resolve.index import Engine, Pin, Selected
 from layerforge.resolve.joint import Joint
+
+if TYPE_CHECKING:
+    from packaging.version import Version
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -152,8 +156,7 @@ def _alone(joint: Joint, conflict: Conflict, error: ResolutionError, function: F
         # One requirement that nothing can meet: what the engine says of it is all there is to say.
         error.where = error.where or str(places[0])
         return error
-    told = (*error.details,) if isinstance(error, ContradictionError) else (error.sentence, *error.details)
-    details = (*lines, *(line for line in told if not line.startswith("the project wants ")))
+    details = (*lines, *reasons_within(error))
     raised = ContradictionError(
         sides=error.sides if isinstance(error, ContradictionError) else [], target=joint.target
     )
@@ -163,6 +166,36 @@ def _alone(joint: Joint, conflict: Conflict, error: ResolutionError, function: F
     raised.hint = "loosen one of them"
     raised.args = (raised.headline,)
     return raised
+
+
+def reasons_within(error: ResolutionError) -> tuple[str, ...]:
+    """What distributions have to do with a contradiction; of many versions alike, the newest one.
+
+    What the user asks for is left out: those who show the reasons know its place.
+    """
+    if not isinstance(error, ContradictionError):
+        return (error.sentence, *error.details)
+    alike: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for text, parent in error.sides:
+        if parent is not None:
+            project, _, version = parent.partition(" ")
+            alike.setdefault((project, requirement_name(text)), []).append((version, text))
+    lines = []
+    for (project, _), sides in alike.items():
+        version, text = max(sides, key=lambda side: _release(side[0]))
+        others = len({version for version, _ in sides}) - 1
+        more = f" ({others} other version{'s' if others > 1 else ''} likewise)" if others else ""
+        lines.append(f"{project} {version} wants {text}{more}")
+    return tuple(lines)
+
+
+def _release(version: str) -> Version:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(version)
+    except InvalidVersion:
+        return Version("0.dev0")
 
 
 def _bits(mask: int) -> Iterator[int]:

@@ -241,6 +241,24 @@ def test_a_contradiction_deep_in_the_tree_names_the_requirements_that_lead_there
     )
 
 
+def test_of_many_versions_that_contradict_alike_the_newest_is_named() -> None:
+    class Stubborn(FakeEngine):
+        """As pip: it tries every version, and tells of each."""
+
+        def resolve(self, request: ResolveRequest) -> tuple[Selected, ...]:
+            if len(request.requirements) < 2:
+                return super().resolve(request)
+            sides = [(f"pydantic>=2.{n}", f"fastapi 0.{n}") for n in (9, 120, 11)]
+            raise ContradictionError(sides=[("pydantic<2", None), *sides], target=request.target)
+
+    result = lock(function("a", "fastapi"), function("b", "pydantic<2"), engine=Stubborn(*RELEASES))
+    assert result.findings[0].details == (
+        "fastapi 0.120 wants pydantic>=2.120 (2 other versions likewise)",
+        "py313-x86-64: a",
+        "py313-x86-64-b: b",
+    )
+
+
 def test_many_functions_in_contradiction_take_few_questions() -> None:
     engine = FakeEngine(*RELEASES)
     functions = [
