@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, BinaryIO
 
-from layerforge.errors import LayerforgeError
+from layerforge.errors import BuildError, LayerforgeError
 from layerforge.model.url import redact
 from layerforge.resolve.messages import encode_error
 from layerforge.resolve.pip_worker.channel import Channel
@@ -75,6 +76,11 @@ def _serve(channel: Channel, method: Callable[[Any], Any], params: Any) -> None:
         channel.send(event="result", value=method(params))
     except LayerforgeError as error:
         channel.send(event="error", error=encode_error(error))
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        full = BuildError("no space is left on the disk of the cache or of TMPDIR", hint="make room there")
+        channel.send(event="error", error=encode_error(full))
 
 
 class _Remarks(logging.Handler):

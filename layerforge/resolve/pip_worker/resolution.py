@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from pip._internal.exceptions import DistributionNotFound, PipError, UnsupportedPythonVersion
 from pip._internal.models.link import Link
-from pip._internal.req import InstallRequirement
 from pip._internal.req.constructors import install_req_from_line
-from pip._vendor.packaging.markers import Marker
+from pip._vendor.packaging.specifiers import SpecifierSet
 from pip._vendor.packaging.utils import canonicalize_name
 from pip._vendor.resolvelib import ResolutionImpossible
 from piptools.resolver import BacktrackingResolver
 
-from layerforge.errors import BuildError, ConfigError, ResolutionError
+from layerforge.errors import BuildError, ResolutionError
 from layerforge.model.lock import LocalSource, VcsSource
 from layerforge.model.requirement import Requirement
 from layerforge.model.url import redact, strip_credentials
@@ -26,11 +23,10 @@ from layerforge.resolve.pip_worker.access import Access
 from layerforge.resolve.pip_worker.causes import explain, names_that_need_sdists, tell_of_offers
 from layerforge.resolve.pip_worker.describe import archive_of_link
 from layerforge.resolve.pip_worker.repository import TargetRepository, markers_of
-from layerforge.resolve.pip_worker.sources import Builder
+from layerforge.resolve.pip_worker.roots import Line, Roots, applies
 
 # Each attempt allows at least one more project its sdists, or gives up pins: this many are plenty.
 _ATTEMPTS = 25
-Result = TypeVar("Result")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -40,15 +36,14 @@ class Resolution:
     request: ResolveRequest
     access: Access
     repository: TargetRepository
-    builder: Builder
-    sources: dict[str, Selected] = field(default_factory=dict)
+    roots: Roots
 
     def run(self) -> tuple[Selected, ...]:
         """Newest versions that fit, sorted by name."""
         with markers_of(self.request.target):
             try:
-                lines = [self._line(one) for one in self.request.requirements if _applies(one)]
-                constraints = [self._line(one) for one in self.request.constraints if _applies(one)]
+                lines = [self.roots.line(one) for one in _unique(self.request.requirements)]
+                constraints = [self.roots.line(one) for one in _unique(self.request.constraints)]
                 self._look_ahead()
                 chosen = self._attempts(lines, constraints)
             finally:
@@ -56,13 +51,11 @@ class Resolution:
         return tuple(sorted(chosen, key=lambda selected: selected.name))
 
     def _look_ahead(self) -> None:
-        for one in self.request.requirements:
-            if one.name and not one.url and not one.path and _applies(one):
-                from pip._vendor.packaging.specifiers import SpecifierSet
-
+        for one in _unique(self.request.requirements):
+            if one.name and not one.url and not one.path:
                 self.repository.look_ahead(canonicalize_name(one.name), SpecifierSet(one.specifier))
 
-    def _attempts(self, lines: Sequence[_Line], constraints: Sequence[_Line]) -> list[Selected]:
+    def _attempts(self, lines: Sequence[Line], constraints: Sequence[Line]) -> list[Selected]:
         pins = tuple(self.request.preferences)
         for _ in range(_ATTEMPTS):
             try:
@@ -89,7 +82,7 @@ class Resolution:
         return bool(names)
 
     def _resolve_once(
-        self, lines: Sequence[_Line], constraints: Sequence[_Line], pins: Sequence[Pin]
+        self, lines: Sequence[Line], constraints: Sequence[Line], pins: Sequence[Pin]
     ) -> list[Selected]:
         ireqs = [line.ireq(constraint=False) for line in lines]
         ireqs += [line.ireq(constraint=True) for line in constraints]
@@ -121,13 +114,13 @@ class Resolution:
     def _selected(self, candidate: Any) -> Selected:
         name, version = canonicalize_name(candidate.project_name), str(candidate.version)
         link: Link = candidate.source_link
-        if source := self.sources.get(link.url_without_fragment):
+        if source := self.roots.sources.get(link.url_without_fragment):
             return Selected(name=name, version=version, vcs=source.vcs, local=source.local)
         if link.is_vcs:
             return Selected(name=name, version=version, vcs=self._vcs(candidate, link))
         if link.is_existing_dir():
             return Selected(
-                name=name, version=version, local=LocalSource(path=self._relative(link.file_path))
+                name=name, version=version, local=LocalSource(path=self.roots.relative(link.file_path))
             )
         archive = archive_of_link(link, self.access)
         if link.is_wheel:
@@ -144,102 +137,14 @@ class Resolution:
             subdirectory=link.subdirectory_fragment,
         )
 
-    def _relative(self, path: str) -> str:
-        import os
-
-        return Path(os.path.relpath(path, self.request.root)).as_posix()
-
-    def _line(self, requirement: Requirement) -> _Line:
-        extras = f"[{','.join(requirement.extras)}]" if requirement.extras else ""
-        hashes = _hash_options(requirement)
-        if requirement.path is None and requirement.url is None:
-            text = f"{requirement.name}{extras}{requirement.specifier}"
-            return _Line(text=text, origin=requirement.origin, hashes=hashes)
-        url, name = self._direct(requirement)
-        text = f"{name}{extras} @ {url}" if name else url
-        return _Line(text=text, origin=requirement.origin, hashes=hashes)
-
-    def _direct(self, requirement: Requirement) -> tuple[str, str | None]:
-        """A URL that pip can read metadata from, and the name if it is known."""
-        if requirement.path is not None:
-            path = (self.request.root / requirement.path).resolve()
-            if path.is_dir():
-                label = requirement.name or requirement.path
-                built = self._at(
-                    requirement, lambda: self.builder.build_folder(requirement.path or "", label)
-                )
-                local = LocalSource(path=self._relative(str(path)))
-                return self._built(built, Selected(name="", version="", local=local))
-            if not path.is_file():
-                raise ConfigError(f"{requirement.path} does not exist", where=str(requirement.origin))
-            return path.as_uri(), requirement.name
-        url = requirement.url or ""
-        scheme = urlsplit(url).scheme
-        if "+" not in scheme:
-            return url, requirement.name
-        if not scheme.startswith("git+"):
-            raise ConfigError(
-                f"{redact(url)} is not in git, and only git repositories can be locked",
-                where=str(requirement.origin),
-            )
-        return self._at(requirement, lambda: self._from_git(requirement, url.removeprefix("git+")))
-
-    def _from_git(self, requirement: Requirement, url: str) -> tuple[str, str | None]:
-        import tempfile
-
-        from pip._internal.vcs.git import Git
-
-        repository, revision, _ = Git.get_url_rev_and_auth(f"git+{url.split('#', 1)[0]}")
-        subdirectory = requirement.subdirectory or Link(url).subdirectory_fragment
-        # get_url_rev_and_auth takes the credentials out; they are kept for this process.
-        original = url.split("#", 1)[0]
-        if revision:
-            original = original.rpartition("@")[0]
-        self.access.remember(original)
-        source = VcsSource(
-            url=strip_credentials(repository),
-            commit="",
-            requested_revision=revision,
-            subdirectory=subdirectory,
-        )
-        with tempfile.TemporaryDirectory(prefix="git-") as scratch:
-            commit = self.builder.check_out(source, Path(scratch) / "checkout")
-        pinned = VcsSource(
-            url=source.url, commit=commit, requested_revision=revision, subdirectory=subdirectory
-        )
-        built = self.builder.build_git(pinned, requirement.name or source.url)
-        return self._built(built, Selected(name="", version="", vcs=pinned))
-
-    def _built(self, built: tuple[Path, str], source: Selected) -> tuple[str, str]:
-        blob, filename = built
-        placed = Path(self._scratch()) / blob.name[:16]
-        placed.mkdir(exist_ok=True)
-        link = placed / filename
-        if not link.exists():
-            link.symlink_to(blob)
-        self.sources[link.as_uri()] = source
-        return link.as_uri(), canonicalize_name(filename.split("-", 1)[0])
-
-    def _scratch(self) -> str:
-        import tempfile
-
-        return tempfile.gettempdir()
-
-    def _at(self, requirement: Requirement, work: Callable[[], Result]) -> Result:
-        try:
-            return work()
-        except (BuildError, ResolutionError) as error:
-            raise type(error)(
-                error.sentence, where=str(requirement.origin), details=error.details, hint=error.hint
-            ) from error
-
     def _mend_hashes(self, chosen: Sequence[Selected]) -> bool:
         """Whether another attempt is worth it: the user's hash may be the one of the sdist."""
         wanted: dict[str, set[str]] = {}
         for requirement in (*self.request.requirements, *self.request.constraints):
-            if requirement.hashes and requirement.name and _applies(requirement):
-                digests = {one.removeprefix("sha256:") for one in requirement.hashes}
-                wanted[canonicalize_name(requirement.name)] = digests
+            if requirement.hashes and requirement.name and applies(requirement):
+                digests = {one.partition(":")[2] for one in requirement.hashes if one.startswith("sha256:")}
+                if digests:
+                    wanted[canonicalize_name(requirement.name)] = digests
         again = False
         for selected in chosen:
             archive = selected.wheel or selected.sdist
@@ -273,35 +178,20 @@ class Resolution:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Line:
-    text: str
-    origin: Any
-    hashes: dict[str, list[str]]
-
-    def ireq(self, *, constraint: bool) -> InstallRequirement:
-        """Anew for each attempt: pip changes them."""
-        return install_req_from_line(
-            self.text, comes_from=str(self.origin), constraint=constraint, hash_options=self.hashes or None
-        )
-
-
 class _Failed(Exception):  # noqa: N818 - it never leaves this module as an error
     def __init__(self, causes: Collection[Any]) -> None:
         super().__init__()
         self.causes = tuple(causes)
 
 
-def _applies(requirement: Requirement) -> bool:
-    return requirement.marker is None or Marker(requirement.marker).evaluate({"extra": ""})
-
-
-def _hash_options(requirement: Requirement) -> dict[str, list[str]]:
-    options: dict[str, list[str]] = {}
-    for one in requirement.hashes:
-        algorithm, _, digest = one.partition(":")
-        options.setdefault(algorithm, []).append(digest)
-    return options
+def _unique(requirements: Sequence[Requirement]) -> list[Requirement]:
+    """Those that hold on the target, each once: many functions ask for the same, in the same words."""
+    found: dict[tuple[object, ...], Requirement] = {}
+    for one in requirements:
+        if applies(one):
+            key = (one.name, one.extras, one.specifier, one.url, one.path, one.subdirectory, one.hashes)
+            found.setdefault(key, one)
+    return list(found.values())
 
 
 def _without(pins: Sequence[Pin], causes: Sequence[Any]) -> tuple[Pin, ...]:

@@ -20,6 +20,7 @@ from layerforge.resolve.pip_worker.channel import Channel
 from layerforge.resolve.pip_worker.describe import WheelReader, describe
 from layerforge.resolve.pip_worker.repository import TargetRepository
 from layerforge.resolve.pip_worker.resolution import Resolution
+from layerforge.resolve.pip_worker.roots import Roots
 from layerforge.resolve.pip_worker.sources import Builder
 from layerforge.resolve.pip_worker.transfer import download
 
@@ -60,7 +61,8 @@ class Service:
         )
         label = f"Resolving for {request.target.name}"
         with self._channel.task(label, total=None, unit="items") as repository.advance:
-            chosen = Resolution(request=request, access=access, repository=repository, builder=builder).run()
+            roots = Roots(root=request.root, access=access, builder=builder)
+            chosen = Resolution(request=request, access=access, repository=repository, roots=roots).run()
         return encode(chosen)
 
     def _describe(self, params: Any) -> Any:

@@ -503,3 +503,31 @@ def test_indexes_of_every_ability(
     local_index.add(make_wheel("lib"), metadata=False)
     local_index.add(make_wheel("app", requires=["lib"]), metadata=False)
     assert pins(resolve("app")) == ["app==1.0", "lib==1.0"]
+
+
+def test_the_same_asked_by_many_functions_is_asked_once(
+    resolve: Resolve, local_index: LocalIndex, make_wheel: MakeWheel, make_project: MakeSource, tmp_path: Path
+) -> None:
+    local_index.add(make_wheel("lib"))
+    make_project("shared", requires=["lib"], directory=tmp_path / "shared")
+    folders = [
+        Requirement(name="shared", path="shared", origin=Origin(path=f"{function}/r.in", line=1))
+        for function in ("orders", "billing", "search")
+    ]
+    assert pins(resolve(*folders, "lib", "lib", "lib>=1", "lib[x]")) == ["lib==1.0", "shared==1.0"]
+
+
+def test_no_secret_is_left_in_any_file(
+    client: PipClient, local_index: LocalIndex, make_wheel: MakeWheel, make_sdist: MakeSource, tmp_path: Path
+) -> None:
+    local_index.add(make_wheel("lib"))
+    local_index.add(make_sdist("bare", requires=["lib"]))
+    local_index.protect()
+    options = IndexOptions(index_url=local_index.url_with_credentials)
+    request = ResolveRequest(root=tmp_path, target=AL2023, requirements=(asked("bare"),), options=options)
+    selected = client.resolve(request)
+    client.describe(selected, target=AL2023, options=options, root=tmp_path)
+    texts = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    texts.append(repr(selected).encode())
+    assert texts
+    assert not [secret for secret in local_index.secrets for text in texts if secret.encode() in text]
