@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
@@ -53,13 +54,14 @@ def lock_project(
     Raises ResolutionError (ContradictionError, NoFittingFileError, PackageIndexError among them).
     """
     kept = () if upgrade else previous
+    dropped = frozenset(re.sub(r"[-_.]+", "-", name).lower() for name in upgrade_packages)
     run = _Run(
         project=project,
         previous=kept,
         engine=engine,
         index=index,
         progress=progress,
-        dropped=upgrade_packages,
+        dropped=dropped,
     )
     locks: list[Lock] = []
     findings: list[Finding] = []
