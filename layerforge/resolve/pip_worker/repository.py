@@ -18,6 +18,7 @@ from pip._internal.models.format_control import FormatControl
 from pip._internal.models.link import Link
 from pip._internal.models.target_python import TargetPython
 from pip._internal.req import InstallRequirement
+from pip._internal.utils.hashes import Hashes
 from pip._vendor.packaging import markers
 from pip._vendor.packaging.specifiers import SpecifierSet
 from pip._vendor.packaging.tags import Tag
@@ -207,8 +208,8 @@ class TargetRepository(PyPIRepository):
         def read_best(page: Future[list[InstallationCandidate]]) -> None:
             if page.cancelled() or page.exception() is not None:
                 return
-            evaluator = self._finder.make_candidate_evaluator(name, specifier=specifier)
-            best = evaluator.compute_best_candidate(page.result()).best_candidate
+            # As the resolver will ask, so that it finds the candidates sorted already.
+            best = self._finder.find_best_candidate(name, specifier, Hashes()).best_candidate
             if best is not None and best.link.is_wheel:
                 self._finder.submit(lambda: self._reader.facts_of_link(best.link))
 
