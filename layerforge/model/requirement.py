@@ -49,7 +49,8 @@ class IndexOptions:
     """Where and how distributions are looked for, as requirement files and the config say it.
 
     What is empty or None here is left to pip's own configuration (pip.conf, environment). URLs
-    carry credentials: never write or show one without `redact`.
+    carry credentials: never write or show one without `redact`. `direct_urls` are those of direct
+    requirements that carry credentials: locks name them without, and fetching needs them.
     """
 
     index_url: str | None = None
@@ -61,6 +62,7 @@ class IndexOptions:
     no_index: bool = False
     pre: bool = False
     require_hashes: bool = False
+    direct_urls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.resources
 import json
 import os
@@ -14,7 +15,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from layerforge.cache import Cache
 from tests.e2e.shop import Shop
+from tests.wheel_files import MakeWheel
 
 
 def distributions(shop: Shop, function: str) -> dict[str, str]:
@@ -213,6 +216,27 @@ def test_password_of_the_index_is_used_and_never_written(shop: Shop) -> None:
     written = [p for folder in (shop.root, cache) for p in folder.rglob("*") if p.is_file()]
     for secret in shop.index.secrets:
         assert not [path for path in written if secret.encode() in path.read_bytes()]
+
+
+def test_password_in_a_direct_url_serves_a_later_build(
+    shop: Shop, make_wheel: MakeWheel, tmp_path: Path
+) -> None:
+    wheel = make_wheel("private", "1.0", directory=tmp_path)
+    shop.index.add(wheel)
+    shop.index.protect()
+    with_credentials = shop.index.url_with_credentials
+    url = with_credentials.replace("/simple/", f"/files/{wheel.name}")
+    shop.write("functions/orders/requirements.in", f"greeter\nprivate @ {url}\n")
+    ended = shop.run("build", PIP_INDEX_URL=with_credentials)
+    assert ended.code == 0, ended.stderr
+    for secret in shop.index.secrets:
+        assert not [path for path in shop.root.glob("pylock.*") if secret in path.read_text()]
+    # Another process, to which nobody but the requirement tells the password.
+    shutil.rmtree(shop.output)
+    Cache().blob(hashlib.sha256(wheel.read_bytes()).hexdigest()).unlink()
+    ended = shop.run("build", "--locked")
+    assert ended.code == 0, ended.stderr
+    assert distributions(shop, "Orders")["private"] == "1.0"
 
 
 def test_init_writes_what_discovery_finds(shop: Shop) -> None:

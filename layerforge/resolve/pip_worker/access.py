@@ -188,7 +188,16 @@ def open_access(options: IndexOptions, *, root: Path | None, retries: int, timeo
     access = _access(options, root, retries, timeout)
     access.refused.clear()
     access.missing.clear()
+    for url in options.direct_urls:
+        access.remember(repository_url(url) if url.startswith("git+") else url.split("#", 1)[0])
     return access
+
+
+def repository_url(url: str) -> str:
+    """`https://me:secret@host/a.git` of `git+https://me:secret@host/a.git@v1#subdirectory=b`."""
+    plain = url.removeprefix("git+").split("#", 1)[0]
+    _, _, path = plain.partition("://")[2].partition("/")
+    return plain.rpartition("@")[0] if "@" in path else plain
 
 
 def local_path(url: str) -> Path | None:

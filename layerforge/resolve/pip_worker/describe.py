@@ -103,7 +103,7 @@ def describe(
 ) -> tuple[Described, ...]:
     """Sizes and METADATA of all, in the order given."""
     with (
-        progress.task("Reading wheels", total=len(selected), unit="items") as advance,
+        progress.task("reading wheels", total=len(selected), unit="items") as advance,
         ThreadPoolExecutor(_THREADS, thread_name_prefix="describe") as pool,
     ):
 

@@ -22,7 +22,7 @@ from layerforge.model.lock import LocalSource, VcsSource
 from layerforge.model.requirement import Origin, Requirement
 from layerforge.model.url import redact, strip_credentials
 from layerforge.resolve.index import Selected
-from layerforge.resolve.pip_worker.access import Access
+from layerforge.resolve.pip_worker.access import Access, repository_url
 from layerforge.resolve.pip_worker.sources import Builder
 
 Result = TypeVar("Result")
@@ -96,10 +96,7 @@ class Roots:
         repository, revision, _ = Git.get_url_rev_and_auth(f"git+{url.split('#', 1)[0]}")
         subdirectory = requirement.subdirectory or Link(url).subdirectory_fragment
         # get_url_rev_and_auth takes the credentials out; they are kept for this process.
-        original = url.split("#", 1)[0]
-        if revision:
-            original = original.rpartition("@")[0]
-        self.access.remember(original)
+        self.access.remember(repository_url(url))
         source = VcsSource(
             url=strip_credentials(repository),
             commit="",

@@ -59,7 +59,7 @@ class Service:
             reader=WheelReader(access, cache),
             builder=builder,
         )
-        label = f"Resolving for {request.target.name}"
+        label = f"resolving for {request.target.name}"
         with self._channel.task(label, total=None, unit="items") as repository.advance:
             roots = Roots(root=request.root, access=access, builder=builder)
             chosen = Resolution(request=request, access=access, repository=repository, roots=roots).run()
