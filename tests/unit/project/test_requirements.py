@@ -70,7 +70,10 @@ def test_a_pyproject_of_tools_alone_is_passed_over(tmp_path: Path) -> None:
         (
             {"f/pyproject.toml": POETRY},
             "f/pyproject.toml: tool.poetry.dependencies: Poetry's own table of dependencies is not supported",
-            "move them to [project] dependencies, or run `poetry export -f requirements.txt -o requirements.txt`",
+            (
+                "move them to [project] dependencies, or run `poetry export -f requirements.txt "
+                "-o requirements.txt`"
+            ),
         ),
     ],
 )
@@ -128,7 +131,9 @@ def test_local_projects_bring_what_they_take_from_the_repository(tmp_path: Path)
         tmp_path,
         {
             "pyproject.toml": "[tool.uv.workspace]\nmembers = ['libs/*']\n",
-            "libs/a/pyproject.toml": "[project]\nname = 'a'\ndependencies = ['b; os_name == \"posix\"', 'six']\n"
+            (
+                "libs/a/pyproject.toml"
+            ): "[project]\nname = 'a'\ndependencies = ['b; os_name == \"posix\"', 'six']\n"
             "[tool.uv.sources]\nb = {workspace = true}\n",
             "libs/b/pyproject.toml": "[project]\nname = 'b'\ndependencies = ['a']\n"
             "[tool.uv.sources]\na = {workspace = true}\n",

@@ -32,8 +32,10 @@ PYSPARK = (
     [
         (PYSPARK, {"pyspark"}),
         (
-            "error: Failed to build `b @ file:///b`\n  cause: Building source distributions for `B_x` "
-            "is disabled",
+            (
+                "error: Failed to build `b @ file:///b`\n  cause: Building source distributions for `B_x` "
+                "is disabled"
+            ),
             {"b-x"},
         ),
         (f"{HEAD}Because you require numpy<1 and numpy>2{TAIL}", set()),
@@ -49,7 +51,8 @@ def test_names_that_need_sdists(said: str, expected: set[str]) -> None:
         (f"{HEAD}Because you require numpy<1 and numpy>2{TAIL}", (("numpy<1", None), ("numpy>2", None))),
         (
             (
-                f"{HEAD}Because pandas==2.2.3 depends on numpy{{python_full_version < '3.12'}}>=1.23.2 and you require "
+                f"{HEAD}Because pandas==2.2.3 depends on numpy{{python_full_version < "
+                f"'3.12'}}>=1.23.2 and you require "
                 "pandas==2.2.3, we can conclude that you require numpy>=1.23.2.\n"
                 f"         And because you require numpy<1.22{TAIL}"
             ),
@@ -85,19 +88,22 @@ def test_contradictions(said: str, sides: tuple[tuple[str, str | None], ...]) ->
         ),
         (
             (
-                f"{HEAD}Because the requested Python version (>=3.11) does not satisfy Python>=3.12 and demo==2.0 "
+                f"{HEAD}Because the requested Python version (>=3.11) does not satisfy "
+                f"Python>=3.12 and demo==2.0 "
                 f"depends on Python>=3.12{TAIL}"
             ),
             ResolutionError,
             (
-                "demo 2.0 wants Python >=3.12, and the functions run on python3.11 on Amazon Linux 2 (x86_64), "
+                "demo 2.0 wants Python >=3.12, and the functions run on python3.11 on Amazon "
+                "Linux 2 (x86_64), "
                 "which loads cp311 wheels up to manylinux_2_26_x86_64"
             ),
         ),
         (
             (
                 f"{HEAD}Because six was not found in the package registry and you require six{TAIL}\n"
-                "hint: An index URL (http://u:secret@127.0.0.1:1/simple) could not be queried due to a lack of valid "
+                "hint: An index URL (http://u:secret@127.0.0.1:1/simple) could not be queried "
+                "due to a lack of valid "
                 "authentication credentials (401 Unauthorized)."
             ),
             PackageIndexError,
@@ -107,7 +113,10 @@ def test_contradictions(said: str, sides: tuple[tuple[str, str | None], ...]) ->
             ),
         ),
         (
-            "error: Failed to fetch: http://127.0.0.1:1/simple/six/\n  cause: Connection refused (os error 111)",
+            (
+                "error: Failed to fetch: http://127.0.0.1:1/simple/six/\n  cause: Connection "
+                "refused (os error 111)"
+            ),
             PackageIndexError,
             "a package index failed while uv was resolving",
         ),

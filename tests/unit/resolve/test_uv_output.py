@@ -127,7 +127,12 @@ archive = {{ url = "https://x.example/main.zip", hashes = {{ sha256 = "bb" }} }}
 [[packages]]
 name = "tool"
 version = "1"
-vcs = {{ type = "git", url = "https://u:p@git.example/t", requested-revision = "v1", commit-id = "c0", subdirectory = "s" }}
+[packages.vcs]
+type = "git"
+url = "https://u:p@git.example/t"
+requested-revision = "v1"
+commit-id = "c0"
+subdirectory = "s"
 """
     assert read(text).selected == (
         Selected(

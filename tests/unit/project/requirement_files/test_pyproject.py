@@ -173,7 +173,9 @@ def test_the_folder_in_a_direct_reference(tmp_path: Path) -> None:
     write(
         tmp_path,
         {
-            "f/pyproject.toml": '[project]\ndependencies = ["a @ {root:uri}/a", "b @ file:///${PROJECT_ROOT}/b"]\n',
+            (
+                "f/pyproject.toml"
+            ): '[project]\ndependencies = ["a @ {root:uri}/a", "b @ file:///${PROJECT_ROOT}/b"]\n',
             "f/a/pyproject.toml": '[project]\nname = "a"\n',
             "f/b/pyproject.toml": '[project]\nname = "b"\n',
         },
@@ -200,26 +202,38 @@ def test_the_folder_in_a_direct_reference(tmp_path: Path) -> None:
         ),
         (
             "[project]\ndependencies = [\n 'six',\n 'numpy=2']\n",
-            "pyproject.toml:4: `numpy=2` is not a requirement: "
-            "Expected semicolon (after name with no version specifier) or end",
+            (
+                "pyproject.toml:4: `numpy=2` is not a requirement: "
+                "Expected semicolon (after name with no version specifier) or end"
+            ),
             "a version is asked for with two equals signs: name==1.2",
         ),
         (
             "[project]\ndynamic = ['dependencies']\n",
-            "pyproject.toml: project.dynamic: the dependencies are computed by the build backend "
-            "and cannot be read from this file",
+            (
+                "pyproject.toml: project.dynamic: the dependencies are computed by the build backend "
+                "and cannot be read from this file"
+            ),
             "list them under [project] dependencies, or write them into a requirements file",
         ),
         (
-            "[project]\ndynamic = ['dependencies']\n[tool.setuptools.dynamic]\ndependencies = {file = ['r.in']}\n",
-            "pyproject.toml: project.dynamic: the dependencies are computed by the build backend "
-            "and cannot be read from this file",
+            (
+                "[project]\ndynamic = ['dependencies']\n[tool.setuptools.dynamic]\ndependencies "
+                "= {file = ['r.in']}\n"
+            ),
+            (
+                "pyproject.toml: project.dynamic: the dependencies are computed by the build backend "
+                "and cannot be read from this file"
+            ),
             "name r.in in the function's `requirements` instead",
         ),
         (
             "[tool.poetry.dependencies]\npython = '^3'\nsix = '1'\n",
             "pyproject.toml: tool.poetry.dependencies: Poetry's own table of dependencies is not supported",
-            "move them to [project] dependencies, or run `poetry export -f requirements.txt -o requirements.txt`",
+            (
+                "move them to [project] dependencies, or run `poetry export -f requirements.txt "
+                "-o requirements.txt`"
+            ),
         ),
         (
             "[dependency-groups]\ng = [{include-group = 'h'}]\nh = [{include-group = 'G'}]\n",
@@ -255,7 +269,10 @@ def test_refused(tmp_path: Path, text: str, headline: str, hint: str | None) -> 
     [
         (
             "{ workspace = true }",
-            "tool.uv.sources.a: no pyproject.toml here or above has the [tool.uv.workspace] that it is to be in",
+            (
+                "tool.uv.sources.a: no pyproject.toml here or above has the [tool.uv.workspace] "
+                "that it is to be in"
+            ),
         ),
         (
             "{ index = 'x' }",

@@ -144,7 +144,10 @@ LOOKED = "a relative path is taken from the file that holds it, then from the pr
     [
         (
             "numpy=2",
-            "`numpy=2` is not a requirement: Expected semicolon (after name with no version specifier) or end",
+            (
+                "`numpy=2` is not a requirement: Expected semicolon (after name with no version "
+                "specifier) or end"
+            ),
             "a version is asked for with two equals signs: name==1.2",
         ),
         (

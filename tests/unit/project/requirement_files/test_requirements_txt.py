@@ -131,8 +131,10 @@ LOOKED = "a relative path is taken from the file that holds it, then from the pr
         ),
         (
             {"f/r.txt": "-c https://u:p@x.example/c.txt\n"},
-            "f/r.txt:1: -c https://****@x.example/c.txt lies on the network, "
-            "and requirements are read from files alone",
+            (
+                "f/r.txt:1: -c https://****@x.example/c.txt lies on the network, "
+                "and requirements are read from files alone"
+            ),
             "download it, commit it beside this file, and name that with -c",
         ),
         (
