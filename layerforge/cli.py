@@ -107,7 +107,11 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else EXIT_OK
 
 
-_ENVIRONMENT_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE}
+# What the machine, not our code, is the reason of.
+_ENVIRONMENT_ERRNOS = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EIO),
+}
 
 
 def _as_expected(error: OSError) -> LayerforgeError | None:
@@ -115,7 +119,11 @@ def _as_expected(error: OSError) -> LayerforgeError | None:
     if error.errno not in _ENVIRONMENT_ERRNOS:
         return None
     what = f"cannot use {redact(str(error.filename))}" if error.filename else "cannot go on"
-    hint = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "check its permissions"
+    hint = (
+        "free some space"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        else "check that it is what it should be, and its permissions"
+    )
     return BuildError(f"{what}: {error.strerror}", hint=f"{hint}, then run the same command again")
 
 

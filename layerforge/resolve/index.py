@@ -98,7 +98,10 @@ class Index(Protocol):
         destination: Callable[[Archive], Path],
         advance: Callable[[int], None],
     ) -> None:
-        """Bring every archive to its destination, its sha256 verified; `advance` gets bytes."""
+        """Bring every archive to its destination, its sha256 verified; `advance` gets bytes.
+
+        Each file appears at its destination whole, so a caller may take it before all are there.
+        """
         ...
 
     def build_wheel(

@@ -40,7 +40,12 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> object:
             4,
             "error: cannot use /out/layers: No space left on device\nhint: free some space",
         ),
-        (OSError(errno.EROFS, "Read-only file system", "/out"), 4, "hint: check its permissions"),
+        (
+            OSError(errno.EROFS, "Read-only file system", "/out"),
+            4,
+            "hint: check that it is what it should be, and its permissions",
+        ),
+        (OSError(errno.ENOTDIR, "Not a directory", "/cache/facts"), 4, "error: cannot use /cache/facts"),
         (RuntimeError("https://me:hunter2@index.example"), 1, "This is a bug in layerforge."),
         (OSError(errno.EBADF, "Bad file descriptor"), 1, "Traceback"),
     ],
