@@ -1,7 +1,9 @@
 """Resolution through the `uv` program: faster than pip-tools, behind the same Protocol.
 
-uv knows only some glibc versions. Where the target's is between two, it resolves for the one below,
-so that everything it takes loads; the choice among the wheels is by the target's own tags.
+uv knows only some glibc versions. Where the target's is between two, it resolves for the one above,
+and what it took that does not load is passed over, one version after the other. If that leads
+nowhere, it resolves for the one below, where everything that uv takes loads. Which wheel of a
+version is taken is decided by the target's own tags.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import NoReturn
 
 from layerforge.errors import ResolutionError, ToolError
 from layerforge.processes import Completed, failure_details, run_process
-from layerforge.resolve.engine import NoFittingFileError, Offer, newest_offers
+from layerforge.resolve.engine import NoFittingFileError, Offer, newest_offers, requirement_name
 from layerforge.resolve.index import ResolveRequest, Selected
 from layerforge.resolve.uv_errors import explain, names_that_need_sdists
 from layerforge.resolve.uv_input import (
@@ -24,15 +26,16 @@ from layerforge.resolve.uv_input import (
     compile_arguments,
     constraint_lines,
     parse_pip_settings,
-    platform_of,
+    platforms_of,
     preference_document,
     requirement_lines,
     uv_environment,
 )
 from layerforge.resolve.uv_output import Selection, read_selection
 
-# Each attempt learns of a version that does not fit or of a project that has to be built.
-_MOST_ATTEMPTS = 40
+# Each attempt learns of a version that does not fit or of a project that has to be built. numpy
+# alone had 15 releases since it last had a wheel for glibc 2.26.
+_MOST_ATTEMPTS = 60
 
 
 class UvEngine:
@@ -51,12 +54,16 @@ class UvEngine:
 
         Raises ContradictionError, NoFittingFileError, PackageIndexError, or ToolError if uv is missing.
         """
-        attempt = Attempt()
         offers: dict[str, list[Offer]] = {}
-        for _ in range(_MOST_ATTEMPTS):
-            selection, attempt = self._try(request, attempt, offers)
-            if selection is not None:
-                return tuple(self._with_version(one, request) for one in selection.selected)
+        for platform in platforms_of(request.target):
+            attempt = Attempt(platform=platform)
+            for _ in range(_MOST_ATTEMPTS):
+                selection, learnt = self._try(request, attempt, offers)
+                if selection is not None:
+                    return tuple(self._with_version(one, request) for one in selection.selected)
+                if learnt is None:
+                    break
+                attempt = learnt
         given_up = ", ".join(f"{pin.name} {pin.version}" for pin in attempt.unfit[-5:])
         raise ResolutionError(
             f"gave up after {_MOST_ATTEMPTS} attempts to find files that fit {request.target.name}",
@@ -66,14 +73,18 @@ class UvEngine:
 
     def _try(
         self, request: ResolveRequest, attempt: Attempt, offers: dict[str, list[Offer]]
-    ) -> tuple[Selection | None, Attempt]:
-        """One run of uv: what it selected, or what the next run has to know."""
+    ) -> tuple[Selection | None, Attempt | None]:
+        """One run of uv: what it selected, or what the next one has to know (None: nothing helps)."""
         completed, text = self._compile(request, attempt)
         said = completed.stderr
         if completed.code:
             needed = names_that_need_sdists(said) - attempt.sdists - _wheels_only(request)
             if needed and ":all:" not in request.options.only_binary:
-                return None, replace(attempt, sdists=attempt.sdists | needed)
+                # Of these no version has a wheel that fits: then the newest is as good as any.
+                unfit = tuple(pin for pin in attempt.unfit if pin.name not in needed)
+                return None, replace(attempt, sdists=attempt.sdists | needed, unfit=unfit)
+            if attempt.unfit and attempt.platform != platforms_of(request.target)[-1]:
+                return None, None
             self._raise(said, request, offers)
         built = attempt.sdists | frozenset(request.options.no_binary)
         selection = read_selection(text, request, sdists=built)
@@ -84,7 +95,8 @@ class UvEngine:
         return None, replace(attempt, unfit=(*attempt.unfit, *(pin for pin, _ in selection.unfit)))
 
     def _raise(self, said: str, request: ResolveRequest, offers: Mapping[str, list[Offer]]) -> NoReturn:
-        mentioned = next((name for name in sorted(offers) if name in said.split()), None)
+        words = {requirement_name(word) for word in said.split()}
+        mentioned = next((name for name in sorted(offers) if name in words), None)
         if mentioned:
             # It failed for want of the versions that we took away, as none of their files fits.
             raise NoFittingFileError(
@@ -147,7 +159,7 @@ class UvEngine:
             command = (
                 *(self._uv(), "pip", "install", "--quiet", "--no-deps", "--no-sources", "--target", name),
                 *("--python-version", ".".join(map(str, request.target.python))),
-                *("--python-platform", platform_of(request.target), str(source)),
+                *("--python-platform", platforms_of(request.target)[-1], str(source)),
             )
             completed = run_process(command, cwd=folder, env=self._environment(request))
             if completed.code:

@@ -45,6 +45,10 @@ _NETWORK = (
     "HTTP status",
     "operation timed out",
 )
+_NO_FILE = re.compile(
+    rf"(?P<asked>{_ASKED}) (?:has|have) no (?:source distribution|wheels with a matching|usable wheels)"
+)
+_STRATEGY = "--index-strategy unsafe-best-match"
 _REFUSED = re.compile(r"\((?P<url>[a-z]+://[^)\s]+)\) could not be queried due to (?P<reason>[^.]*)")
 _BAD_HASH = "Hash mismatch"
 
@@ -99,8 +103,16 @@ def _no_solution(flat: str, request: ResolveRequest, details: tuple[str, ...]) -
         return ResolutionError(
             f"no version of {_named(match['asked'])} satisfies {_clean(match['asked'])}",
             details=details,
-            hint="ask for a version that exists, or add the index that has it",
+            hint="with UV_INDEX_STRATEGY=unsafe-best-match, uv looks into the other indexes too"
+            if _STRATEGY in flat
+            else "ask for a version that exists, or add the index that has it",
         )
+    if len(sides) < 2 and (match := _NO_FILE.search(flat)):
+        unfit = NoFittingFileError(
+            requirement=sides[0][0] if sides else _clean(match["asked"]), target=request.target
+        )
+        unfit.details = details
+        return unfit
     error = ContradictionError(sides=sides or _mentioned(flat, request.requirements), target=request.target)
     error.details = (*error.details, *details)
     return error

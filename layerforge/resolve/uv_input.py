@@ -25,16 +25,22 @@ _SAME_WORDS = {"extra-index-url": "UV_EXTRA_INDEX_URL", "trusted-host": "UV_INSE
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attempt:
-    """What has been learnt so far: names that need their sdist, versions whose files do not fit."""
+    """For which platform, and what has been learnt: who needs its sdist, which versions do not fit."""
 
+    platform: str
     sdists: frozenset[str] = frozenset()
     unfit: tuple[Pin, ...] = ()
 
 
-def platform_of(target: Target) -> str:
-    """The target's platform as uv names it: by its glibc, or the nearest one below that uv knows."""
-    minor = max(known for known in _UV_GLIBC if known <= target.facts.glibc[1])
-    return f"{target.machine}-manylinux_2_{minor}"
+def platforms_of(target: Target) -> tuple[str, ...]:
+    """The target's platform as uv names it; where uv does not know its glibc, the nearest ones around it.
+
+    The one above offers all that fits, and more; all that the one below offers fits (PEP 600).
+    """
+    minor = target.facts.glibc[1]
+    above = min(known for known in _UV_GLIBC if known >= minor)
+    below = max(known for known in _UV_GLIBC if known <= minor)
+    return tuple(f"{target.machine}-manylinux_2_{known}" for known in dict.fromkeys((above, below)))
 
 
 def compile_arguments(
@@ -45,7 +51,7 @@ def compile_arguments(
         *("pip", "compile", "-", "--quiet", "--no-header", "--no-progress", "--no-sources"),
         *("--format", "pylock.toml", "--output-file", str(output), "--constraints", str(constraints)),
         *("--python-version", ".".join(map(str, request.target.python))),
-        *("--python-platform", platform_of(request.target)),
+        *("--python-platform", attempt.platform),
         *_format_arguments(request.options, attempt),
         *(("--prerelease", "allow") if request.options.pre else ()),
         *(("--no-index",) if request.options.no_index else ()),
@@ -108,9 +114,6 @@ def uv_environment(
     nor uv's own variables say.
     """
     environment = dict(base)
-    # UV_INDEX_STRATEGY stays at uv's default, the first index that has a project (extra ones first).
-    # The ones that look into all indexes, as pip does, pass over an index that answers 401 without
-    # a word: what is missing there would be taken from a public one.
     environment.setdefault("UV_KEYRING_PROVIDER", "subprocess")
     own = any(base.get(name) for name in (*_INDEX_VARIABLES, "UV_INDEX"))
     inherited = {} if own else pip_settings
@@ -121,6 +124,16 @@ def uv_environment(
     given = {"extra-index-url": options.extra_index_urls, "trusted-host": options.trusted_hosts}
     for setting, variable in _SAME_WORDS.items():
         _append(environment, variable, (*given[setting], *inherited.get(setting, "").split()), " ")
+    extra = environment.get("UV_EXTRA_INDEX_URL", "").split()
+    if (
+        extra
+        and not environment.get("UV_INDEX")
+        and all(url.startswith(("file:", "/", ".")) for url in extra)
+    ):
+        # To look into all indexes is what pip does. But uv then passes over an index that answers
+        # 401 without a word, and what is missing there would be taken from a public one: so with
+        # extra indexes on the network, the first index that has a project counts (uv's default).
+        environment.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
     links = (
         *(_location(link, root) for link in options.find_links),
         *inherited.get("find-links", "").split(),

@@ -72,6 +72,26 @@ def test_the_newest_that_fits(
     assert shown(resolve(tmp_path, asked("fast"), index=local_index, target=target)) == [expected]
 
 
+def test_a_wheel_between_the_platforms_that_uv_knows(
+    tmp_path: Path, make_wheel: MakeWheel, local_index: LocalIndex
+) -> None:
+    for version, glibc in (("1.0", "2_17"), ("2.0", "2_24"), ("2.1", "2_27"), ("2.2", "2_28")):
+        local_index.add(make_wheel("fast", version, tag=f"cp311-cp311-manylinux_{glibc}_x86_64"))
+    selected = resolve(tmp_path, asked("fast"), index=local_index)
+    assert shown(selected) == ["fast-2.0-cp311-cp311-manylinux_2_24_x86_64.whl"]
+
+
+def test_nothing_loads(
+    tmp_path: Path, make_wheel: MakeWheel, make_sdist: MakeSource, local_index: LocalIndex
+) -> None:
+    local_index.add(make_wheel("fast", "2.0", tag="cp311-cp311-manylinux_2_28_x86_64"))
+    with pytest.raises(NoFittingFileError) as caught:
+        resolve(tmp_path, asked("fast"), index=local_index)
+    assert caught.value.details == ("fast 2.0 offers cp311 manylinux_2_28_x86_64",)
+    local_index.add(make_sdist("fast", "2.0"))
+    assert shown(resolve(tmp_path, asked("fast"), index=local_index)) == ["fast-2.0.tar.gz"]
+
+
 def test_markers_extras_constraints_preferences(
     tmp_path: Path, make_wheel: MakeWheel, local_index: LocalIndex
 ) -> None:

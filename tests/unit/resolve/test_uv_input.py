@@ -15,13 +15,14 @@ from layerforge.resolve.uv_input import (
     compile_arguments,
     constraint_lines,
     parse_pip_settings,
-    platform_of,
+    platforms_of,
     preference_document,
     requirement_lines,
     uv_environment,
 )
 
 ROOT = Path("/project")
+BELOW = "x86_64-manylinux_2_17"
 AL2 = Target(runtime="python3.11", architecture="x86_64")
 FIXED = (
     "pip compile - --quiet --no-header --no-progress --no-sources --format pylock.toml "
@@ -41,39 +42,39 @@ def request(*requirements: Requirement, **rest: Any) -> ResolveRequest:
 @pytest.mark.parametrize(
     ("runtime", "architecture", "expected"),
     [
-        ("python3.11", "x86_64", "x86_64-manylinux_2_17"),
-        ("python3.11", "arm64", "aarch64-manylinux_2_17"),
-        ("python3.13", "x86_64", "x86_64-manylinux_2_34"),
-        ("python3.13", "arm64", "aarch64-manylinux_2_34"),
+        ("python3.11", "x86_64", ("x86_64-manylinux_2_28", "x86_64-manylinux_2_17")),
+        ("python3.11", "arm64", ("aarch64-manylinux_2_28", "aarch64-manylinux_2_17")),
+        ("python3.13", "x86_64", ("x86_64-manylinux_2_34",)),
+        ("python3.13", "arm64", ("aarch64-manylinux_2_34",)),
     ],
 )
-def test_platform(runtime: str, architecture: str, expected: str) -> None:
-    assert platform_of(Target(runtime=runtime, architecture=architecture)) == expected
+def test_platforms(runtime: str, architecture: str, expected: tuple[str, ...]) -> None:
+    assert platforms_of(Target(runtime=runtime, architecture=architecture)) == expected
 
 
 @pytest.mark.parametrize(
     ("options", "attempt", "expected"),
     [
-        (IndexOptions(), Attempt(), "--only-binary :all:"),
+        (IndexOptions(), Attempt(platform=BELOW), "--only-binary :all:"),
         (
             IndexOptions(),
-            Attempt(sdists=frozenset({"b", "a"})),
+            Attempt(platform=BELOW, sdists=frozenset({"b", "a"})),
             "--only-binary :all: --no-binary a --no-binary b",
         ),
-        (IndexOptions(no_binary=("a",)), Attempt(), "--only-binary :all: --no-binary a"),
+        (IndexOptions(no_binary=("a",)), Attempt(platform=BELOW), "--only-binary :all: --no-binary a"),
         (
             IndexOptions(no_binary=(":all:",), only_binary=("a",)),
-            Attempt(),
+            Attempt(platform=BELOW),
             "--no-binary :all: --only-binary a",
         ),
         (
             IndexOptions(pre=True, no_index=True),
-            Attempt(),
+            Attempt(platform=BELOW),
             "--only-binary :all: --prerelease allow --no-index",
         ),
         (
             IndexOptions(index_url="https://u:secret@index.example/simple"),
-            Attempt(),
+            Attempt(platform=BELOW),
             "--only-binary :all:",
         ),
     ],
@@ -108,7 +109,7 @@ def test_lines(requirement: Requirement, line: str) -> None:
 
 def test_constraints_and_preferences() -> None:
     held = request(constraints=(asked("numpy", specifier="<3"), asked("x", marker='os_name == "nt"')))
-    attempt = Attempt(unfit=(Pin(name="numpy", version="2.4.6"),))
+    attempt = Attempt(platform=BELOW, unfit=(Pin(name="numpy", version="2.4.6"),))
     assert constraint_lines(held, attempt) == "numpy<3\nnumpy!=2.4.6\n"
     assert preference_document([Pin(name="six", version="1.16.0")]) == (
         'lock-version = "1.0"\ncreated-by = "layerforge"\n\n[[packages]]\nname = "six"\nversion = "1.16.0"\n'
@@ -116,6 +117,7 @@ def test_constraints_and_preferences() -> None:
 
 
 DEFAULTS = {"UV_KEYRING_PROVIDER": "subprocess"}
+ALL = {"UV_INDEX_STRATEGY": "unsafe-best-match"}
 PIP = {
     "index-url": "https://pip.example",
     "extra-index-url": "https://a.example https://b.example",
@@ -127,6 +129,7 @@ PIP = {
     ("options", "base", "pip", "expected"),
     [
         (IndexOptions(), {}, {}, {}),
+        (IndexOptions(), {}, {"extra-index-url": "file:///x"}, {**ALL, "UV_EXTRA_INDEX_URL": "file:///x"}),
         (
             IndexOptions(),
             {},
