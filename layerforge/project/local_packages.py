@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-import configparser
-import tarfile
 import tomllib
-import zipfile
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -74,6 +70,8 @@ def _table(document: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _name_in_cfg(path: Path) -> str | None:
+    import configparser
+
     parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read_string(path.read_text("utf-8"))
@@ -83,6 +81,8 @@ def _name_in_cfg(path: Path) -> str | None:
 
 
 def _name_in_setup(path: Path) -> str | None:
+    import ast
+
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, ValueError, SyntaxError):
@@ -108,6 +108,9 @@ def _archive_name(text: str, _modified: int) -> str | None:
 
 def _package_information(path: Path) -> bytes | None:
     """PKG-INFO in the top folder of an sdist."""
+    import tarfile
+    import zipfile
+
     try:
         if path.suffix == ".zip":
             with zipfile.ZipFile(path) as archive:

@@ -6,7 +6,6 @@ Which options may stand there is pip's word
 
 from __future__ import annotations
 
-import difflib
 import re
 import shlex
 from dataclasses import dataclass
@@ -176,6 +175,8 @@ def _take_option(words: list[str], *, where: str) -> Option:
 
 
 def _unknown(flag: str, *, where: str) -> ConfigError:
+    import difflib
+
     known = [name for name in (*_WITH_VALUE, *_FLAGS, *_REFUSED) if name.startswith("--")]
     near = difflib.get_close_matches(flag, known, n=1)
     return ConfigError(

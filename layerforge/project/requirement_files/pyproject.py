@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -88,6 +87,8 @@ def names_in(path: Path, places: Places) -> tuple[frozenset[str], frozenset[str]
 
 def unknown_name(kind: str, name: str, known: Iterable[str], where: str) -> ConfigError:
     """The error for an extra or group that is asked for and defined nowhere."""
+    import difflib
+
     listed = sorted(known)
     near = difflib.get_close_matches(name, listed, n=1)
     choice = f"did you mean {near[0]}?" if near else f"it defines {', '.join(listed) or 'none'}"
