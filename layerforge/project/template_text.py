@@ -83,7 +83,9 @@ def _unreadable(text: str, path: str, line: int, message: str) -> ConfigError:
         )
     if "cannot start any token" in message and "\t" in _line(text, line):
         return ConfigError(
-            "a tab cannot indent YAML", where=f"{path}:{line}", hint=f"indent the template with spaces, or {NAME_THEM_HINT}"
+            "a tab cannot indent YAML",
+            where=f"{path}:{line}",
+            hint=f"indent the template with spaces, or {NAME_THEM_HINT}",
         )
     found = re.search(r"\bline (\d+), column", message)
     return ConfigError(
