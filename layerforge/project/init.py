@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from layerforge.model.function import Function, Project, ProjectSettings
 from layerforge.model.limits import Limits
 from layerforge.model.requirement import IndexOptions
+from layerforge.model.target import ARCHITECTURES, Target
 from layerforge.model.url import strip_credentials
+from layerforge.project.config import BUILDERS, RESOLVERS
 from layerforge.project.runtime_provided import SDK_FAMILY
 
 _HEAD = """\
@@ -27,19 +29,20 @@ def format_config(project: Project) -> str:
     parts += _limits_lines(project.settings.limits)
     if set(SDK_FAMILY) <= set(project.settings.runtime_provided):
         parts += ["", "[runtime-provided]", 'exclude = ["boto3"]  # the whole family, or nothing']
+    common = _common_target(project)
     for function in project.functions:
         if not _is_from_template(function, project) or project.config_file is not None:
-            parts += _function_lines(function)
+            parts += _function_lines(function, common)
     return "\n".join(parts) + "\n"
 
 
 def _settings_lines(project: Project) -> list[str]:
     settings = project.settings
     lines = [_line("name", settings.name, "layer names begin with it"), _template_line(project.templates)]
-    lines += _default_lines(project)
+    lines += _default_lines(_common_target(project))
     defaults = ProjectSettings(name="")
-    lines.append(_line("resolver", settings.resolver, '"pip-tools" or "uv"'))
-    lines.append(_line("builder", settings.builder, '"auto", "container" or "wheels"'))
+    lines.append(_choice("resolver", settings.resolver, RESOLVERS))
+    lines.append(_choice("builder", settings.builder, BUILDERS))
     if settings.output != defaults.output:
         lines.append(_line("output", settings.output, "where layers are built"))
     return lines
@@ -52,16 +55,19 @@ def _template_line(templates: tuple[str, ...]) -> str:
     return _line("template", value, "its functions, and those of applications nested in it")
 
 
-def _default_lines(project: Project) -> list[str]:
-    """Write the runtime and architecture down that functions without any word of their own get."""
-    silent = [f for f in project.functions if not _is_from_template(f, project)]
-    runtimes = {f.target.runtime for f in silent}
-    architectures = {f.target.architecture for f in silent}
-    if project.config_file is not None or len(runtimes) != 1 or len(architectures) != 1:
+def _common_target(project: Project) -> Target | None:
+    """Return the one target of all functions of which no template speaks, if there is one."""
+    targets = {f.target for f in project.functions if not _is_from_template(f, project)}
+    return targets.pop() if len(targets) == 1 and project.config_file is None else None
+
+
+def _default_lines(common: Target | None) -> list[str]:
+    if common is None:
         return []
+    other = next(name for name in ARCHITECTURES if name != common.architecture)
     return [
-        _line("runtime", runtimes.pop(), "of functions that say nothing else"),
-        _line("architecture", architectures.pop(), '"x86_64" or "arm64"'),
+        _line("runtime", common.runtime, "of functions that say nothing else"),
+        _line("architecture", common.architecture, f'or "{other}"'),
     ]
 
 
@@ -70,15 +76,16 @@ def _is_from_template(function: Function, project: Project) -> bool:
     return function.origin.path not in {project.config_file, function.source}
 
 
-def _function_lines(function: Function) -> list[str]:
+def _function_lines(function: Function, common: Target | None) -> list[str]:
     lines = ["", f"[functions.{function.name}]"]
     if function.source is not None:
         lines.append(_line("source", function.source))
     if function.handler is not None:
         lines.append(_line("handler", function.handler))
     lines.append(_line("requirements", list(function.manifests)))
-    lines.append(_line("runtime", function.target.runtime))
-    lines.append(_line("architecture", function.target.architecture))
+    if function.target != common:
+        lines.append(_line("runtime", function.target.runtime))
+        lines.append(_line("architecture", function.target.architecture))
     if function.external_layers:
         lines.append(_line("layers", [layer.arn for layer in function.external_layers]))
     sizes = {layer.arn: layer.unzipped_size for layer in function.external_layers if layer.unzipped_size}
@@ -117,6 +124,11 @@ def _limits_lines(limits: Limits) -> list[str]:
 def _line(key: str, value: str | list[str], comment: str | None = None) -> str:
     text = f"{key} = {_text(value) if isinstance(value, str) else _list(value)}"
     return f"{text}  # {comment}" if comment else text
+
+
+def _choice(key: str, value: str, choices: Iterable[str]) -> str:
+    others = ", ".join(_text(choice) for choice in choices if choice != value)
+    return _line(key, value, f"or {others}")
 
 
 def _list(values: Iterable[str]) -> str:

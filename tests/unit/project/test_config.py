@@ -150,8 +150,10 @@ def test_several_templates_and_none() -> None:
         ),
         (
             'runtime = "python3.9"',
-            "runtime: unexpected value 'python3.9' (expected 'python3.10', 'python3.11', 'python3.12', "
-            "'python3.13', 'python3.14' or 'python3.15')",
+            (
+                "runtime: unexpected value 'python3.9' (expected 'python3.10', 'python3.11', 'python3.12', "
+                "'python3.13', 'python3.14' or 'python3.15')"
+            ),
             None,
         ),
         (
@@ -189,8 +191,10 @@ def test_several_templates_and_none() -> None:
         ),
         (
             '[functions.a]\nlayer-sizes = { "x" = true }',
-            "functions.a.layer-sizes.x: unexpected type boolean "
-            "(expected integer of bytes or string such as '200 MB')",
+            (
+                "functions.a.layer-sizes.x: unexpected type boolean "
+                "(expected integer of bytes or string such as '200 MB')"
+            ),
             None,
         ),
         (

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from layerforge.errors import ConfigError
@@ -36,7 +38,8 @@ def test_keys_know_their_lines(text: str) -> None:
 def test_anchors_merge_keys_dates_octal() -> None:
     text = "A: &a {x: 1}\nB: {<<: *a, y: 010}\nC: 2010-09-09\nD: *a\n3: three\n"
     template = parse_template(text, path="t.yaml")
-    assert (template["B"], template["D"], template[3]) == ({"x": 1, "y": 8}, {"x": 1}, "three")
+    numbered: dict[Any, Any] = template
+    assert (template["B"], template["D"], numbered[3]) == ({"x": 1, "y": 8}, {"x": 1}, "three")
 
 
 @pytest.mark.parametrize(
