@@ -109,7 +109,8 @@ def read_template(
     for key, resource, line_key in expand_loops(_mapping(body.get("Resources")), scope):
         origin = Origin(path=path, line=line_of(line_key))
         if isinstance(key, str) and key.startswith(LOOP_PREFIX):
-            open_loops.append(origin)
+            if _speaks_of_functions(resource):
+                open_loops.append(origin)
             continue
         read = _read_resource(key, resource, origin, scope)
         if read is None:
@@ -127,6 +128,11 @@ def read_template(
         layers=tuple(layers),
         open_loops=tuple(open_loops),
     )
+
+
+def _speaks_of_functions(loop: Any) -> bool:
+    text = repr(loop)
+    return any(kind in text for kind in (*FUNCTION_TYPES, *APPLICATION_TYPES))
 
 
 def make_scope(body: Mapping[str, Any], given: Mapping[str, Any]) -> Scope:

@@ -12,6 +12,7 @@ from typing import Any
 from layerforge.errors import ConfigError
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.requirement import Origin
+from layerforge.model.url import redact
 from layerforge.project.loops import EndlessLoopError
 from layerforge.project.template import NestedApplication, Template, TemplateFunction, read_template
 from layerforge.project.template_text import LARGEST_TEMPLATE, NAME_THEM_HINT, parse_template
@@ -93,7 +94,7 @@ class TemplateTree:
                 severity=Severity.NOTE,
                 code="nested-application",
                 subject=nested.logical_id,
-                sentence=f"the nested application {nested.logical_id} is passed over: {reason}",
+                sentence=f"the nested application {nested.logical_id} is passed over: {redact(reason)}",
                 where=str(nested.origin),
             )
         )

@@ -315,6 +315,10 @@ def test_loops() -> None:
             - Name
             - !Ref Names
             - ${Name}Function: {Type: AWS::Serverless::Function}
+          Fn::ForEach::Queues:
+            - Name
+            - !Ref Names
+            - ${Name}Queue: {Type: AWS::SQS::Queue}
         """
     )
     assert [(f.logical_id, f.source, f.origin.line) for f in template.functions] == [

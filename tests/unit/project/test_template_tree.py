@@ -66,7 +66,7 @@ def test_what_cannot_be_followed_is_told(tmp_path: Path) -> None:
             f"  Self: {application('template.yaml')}\n"
             f"  Gone: {application('gone.yaml')}\n"
             f"  Built: {application('.aws-sam/build/x.yaml')}\n"
-            f"  Far: {application('https://apps.example/x.yaml')}\n"
+            f"  Far: {application('https://me:hunter2@apps.example/x.yaml')}\n"
             f"  Broken: {application('broken.yaml')}\n"
             f"  Open: {application('!Ref Where')}\n"
             f"  A: {FUNCTION}\n",
@@ -79,7 +79,7 @@ def test_what_cannot_be_followed_is_told(tmp_path: Path) -> None:
         passed_over("Self", 2, "template.yaml leads back to itself"),
         passed_over("Gone", 3, "there is no file gone.yaml; it may have to be built first"),
         passed_over("Built", 4, ".aws-sam/build/x.yaml lies in a build folder"),
-        passed_over("Far", 5, "https://apps.example/x.yaml is not a file in this project"),
+        passed_over("Far", 5, "https://****@apps.example/x.yaml is not a file in this project"),
         passed_over(
             "Broken",
             6,
