@@ -94,7 +94,8 @@ class TemplateTree:
                 severity=Severity.NOTE,
                 code="nested-application",
                 subject=nested.logical_id,
-                sentence=f"the nested application {nested.logical_id} is passed over: {redact(reason or nested.words)}",
+                sentence=f"the nested application {nested.logical_id} is passed over: "
+                f"{redact(reason or nested.words)}",
                 where=str(nested.origin),
             )
         )
