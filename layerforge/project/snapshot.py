@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from layerforge.model.url import strip_credentials
 from layerforge.project.fingerprint import Fingerprint, folders_that_decide, matches, take_fingerprint
 
 _KIND = "project"
+_USERINFO = re.compile(rb"(?<=://)[^\s/'\"]*@")
 _CLASSES = (
     ExternalLayer,
     Finding,
@@ -70,8 +72,9 @@ def recall(cache: Cache, root: Path, config: Path | None) -> Snapshot | None:
 def remember(cache: Cache, project: Project, config: Path | None) -> Snapshot | None:
     """Keep the project for `recall`. Returns None where it cannot be kept without its secrets.
 
-    A requirement file may take words from the environment (`${TOKEN}`), whose later value no
-    fingerprint of files would show: such a project is read anew each time.
+    A requirement file may take words from the environment (`${INDEX_HOST}`), whose later value no
+    fingerprint of files would show: such a project is read anew each time. Words that stand for
+    credentials in a URL do not count, as no credentials are kept.
     """
     if any(_uses_environment(project.root / path) for path in project.inputs):
         return None
@@ -101,8 +104,11 @@ def _place_key(root: Path, config: Path | None) -> str:
 
 
 def _uses_environment(path: Path) -> bool:
+    """Whether words of the environment decide what the file says; a URL's credentials do not."""
+    if path.suffix not in {".txt", ".in", ".toml"}:
+        return False
     try:
-        return b"${" in path.read_bytes() and path.suffix in {".txt", ".in", ".toml"}
+        return b"${" in _USERINFO.sub(b"", path.read_bytes())
     except OSError:
         return False
 

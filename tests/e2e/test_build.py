@@ -280,3 +280,12 @@ def test_check_sees_code_that_grew(shop: Shop) -> None:
     ended = shop.run("check")
     assert ended.code == 5
     assert "its own code" in ended.stderr
+
+
+def test_check_needs_no_credentials_of_the_index(shop: Shop) -> None:
+    text = f"--index-url http://${{INDEX_USER}}:${{INDEX_TOKEN}}@127.0.0.1:{shop.index.port}/simple/\ngreeter\n"
+    shop.write("functions/common.in", text)
+    assert shop.run("lock").code == 2
+    assert shop.run("lock", INDEX_USER="me", INDEX_TOKEN="hunter2").code == 0
+    ended = shop.run("check")
+    assert ended.code == 0, ended.stderr

@@ -31,7 +31,9 @@ def project(root: Path) -> Project:
     asked = RequirementSet(
         requirements=(
             Requirement(name="numpy", origin=Origin(path=file, line=1)),
-            Requirement(name="own", url=f"https://me:{SECRET}@git.example/own.zip", origin=Origin(path=file, line=2)),
+            Requirement(
+                name="own", url=f"https://me:{SECRET}@git.example/own.zip", origin=Origin(path=file, line=2)
+            ),
         ),
         options=IndexOptions(index_url=f"https://me:{SECRET}@index.example/simple"),
         files=(file,),
@@ -44,7 +46,9 @@ def project(root: Path) -> Project:
         requirements=asked,
         origin=Origin(path="layerforge.toml", line=1),
     )
-    settings = ProjectSettings(name="shop", options=IndexOptions(extra_index_urls=(f"https://u:{SECRET}@x.example/",)))
+    settings = ProjectSettings(
+        name="shop", options=IndexOptions(extra_index_urls=(f"https://u:{SECRET}@x.example/",))
+    )
     return Project(root=root, settings=settings, functions=(orders,), inputs=("layerforge.toml", file))
 
 
@@ -100,14 +104,21 @@ def test_same_bytes_written_again_change_nothing(cache: Cache, root: Path) -> No
 
 
 def test_files_that_take_words_from_the_environment_are_never_remembered(cache: Cache, root: Path) -> None:
-    (root / "functions/orders/requirements.in").write_text("--index-url https://${TOKEN}@index.example/\n")
+    (root / "functions/orders/requirements.in").write_text("--index-url https://me:x@${HOST}/simple\n")
     assert remember(cache, project(root), None) is None
     assert recall(cache, root, None) is None
 
 
+def test_words_that_stand_for_credentials_do_not_matter(cache: Cache, root: Path) -> None:
+    text = "--index-url https://${USER}:${TOKEN}@index.example/\n"
+    (root / "functions/orders/requirements.in").write_text(text)
+    assert remember(cache, project(root), None) is not None
+    assert recall(cache, root, None) is not None
+
+
 def test_damaged_entry_counts_as_absent(cache: Cache, root: Path) -> None:
     remember(cache, project(root), None)
-    (entry,) = [path for path in cache.root.rglob("*.json")]
+    (entry,) = list(cache.root.rglob("*.json"))
     entry.write_text('{"fingerprint": {}, "project": {"settings": {"$": "Gone"}}}')
     assert recall(cache, root, None) is None
 
