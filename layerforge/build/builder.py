@@ -25,8 +25,7 @@ from layerforge.model.function import Function, Project
 from layerforge.model.lock import Lock
 from layerforge.model.plan import FunctionPlan, LayerPlan, PlannedLayer
 from layerforge.model.progress import Progress
-from layerforge.model.requirement import IndexOptions
-from layerforge.model.url import strip_credentials
+from layerforge.model.requirement import IndexOptions, urls_with_credentials
 from layerforge.plan.demands import item_of
 from layerforge.resolve.index import Index
 from layerforge.wheels.layout import LAYOUT_VERSION
@@ -141,15 +140,8 @@ def _places_to_look(project: Project) -> IndexOptions:
         find_links=union(options.find_links for options in every),
         trusted_hosts=union(options.trusted_hosts for options in every),
         no_index=all(options.no_index for options in every),
-        direct_urls=tuple(dict.fromkeys(_urls_with_credentials(project))),
+        direct_urls=union(urls_with_credentials(one.requirements.requirements) for one in project.functions),
     )
-
-
-def _urls_with_credentials(project: Project) -> Iterable[str]:
-    for function in project.functions:
-        for requirement in function.requirements.requirements:
-            if requirement.url and strip_credentials(requirement.url) != requirement.url:
-                yield requirement.url
 
 
 def _is_done(work: _Work) -> bool:

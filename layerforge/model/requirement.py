@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import total_ordering
+
+from layerforge.model.url import strip_credentials
 
 
 @total_ordering
@@ -73,3 +76,9 @@ class RequirementSet:
     constraints: tuple[Requirement, ...] = ()
     options: IndexOptions = IndexOptions()
     files: tuple[str, ...] = ()
+
+
+def urls_with_credentials(requirements: Iterable[Requirement]) -> tuple[str, ...]:
+    """Return the direct URLs that carry credentials, for `IndexOptions.direct_urls`."""
+    urls = (requirement.url for requirement in requirements if requirement.url)
+    return tuple(dict.fromkeys(url for url in urls if strip_credentials(url) != url))

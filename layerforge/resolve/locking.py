@@ -13,7 +13,7 @@ from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import Function, Project
 from layerforge.model.lock import Distribution, Edge, FunctionRoots, Lock, Root
 from layerforge.model.progress import Progress
-from layerforge.model.requirement import Requirement
+from layerforge.model.requirement import Requirement, urls_with_credentials
 from layerforge.model.target import Target
 from layerforge.model.url import redact, strip_credentials
 from layerforge.resolve.cohorts import part_suffix
@@ -184,7 +184,8 @@ class _Run:
             return ()
         target = oracle.joint.target
         members = [i for i in range(len(oracle.joint.elements)) if part.elements >> i & 1]
-        options = oracle.joint.request(members, root=self.project.root, preferences=()).options
+        request = oracle.joint.request(members, root=self.project.root, preferences=())
+        options = replace(request.options, direct_urls=urls_with_credentials(request.requirements))
         described = self.index.describe(selected, target=target, options=options, root=self.project.root)
         return tuple(sorted((make_distribution(one, target=target) for one in described), key=_by_name))
 
