@@ -131,6 +131,18 @@ class Cache:
         with FileLock(path):
             yield
 
+    def intact(self, sha256: str) -> Path | None:
+        """The file with this digest if it is there and still is what its name says; a damaged one goes."""
+        path = self.blob(sha256)
+        try:
+            if sha256_of(path) == sha256:
+                return path
+        except OSError:
+            return None
+        with contextlib.suppress(OSError):
+            path.unlink()
+        return None
+
     def touch(self, sha256: str) -> None:
         """Tell that a blob is used, so that pruning takes it last."""
         with contextlib.suppress(OSError):

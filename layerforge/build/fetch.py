@@ -74,9 +74,11 @@ class Fetcher:
             filename, sha256 = wheel.filename, wheel.sha256
         else:
             built = self.store.cache.read_facts(_BUILT, source_key(wanted, self.root))
-            if not isinstance(built, dict):
-                return None
-            filename, sha256 = built["filename"], built["sha256"]
+            match built:
+                case {"filename": str(filename), "sha256": str(sha256)}:
+                    pass
+                case _:
+                    return None
         return self.store.get(sha256) or self.store.adopt_known(filename=filename, sha256=sha256)
 
     def _download(self, wanted: Sequence[Wanted]) -> dict[Wanted, StoredWheel]:

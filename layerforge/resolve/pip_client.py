@@ -39,8 +39,8 @@ _SECONDS_TO_END = 5.0
 class PipClient:
     """Implements `Engine` and `Index` (resolve/index.py). Close it, or use it in a `with`.
 
-    `retries` counts further attempts after a failure that may pass (5xx, timeouts, cut lines).
-    `timeout` is in seconds without a sign from the index; None leaves it to pip's configuration.
+    `retries` counts further attempts after a failure that may pass (5xx, timeouts, cut lines), and
+    `timeout` is in seconds without a sign from the index; None leaves them to pip's configuration.
     `command` starts the process that answers.
     """
 
@@ -49,7 +49,7 @@ class PipClient:
         *,
         progress: Progress,
         cache: Cache,
-        retries: int = 5,
+        retries: int | None = None,
         timeout: float | None = None,
         command: Sequence[str] = WORKER,
     ) -> None:

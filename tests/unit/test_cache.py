@@ -170,3 +170,13 @@ def test_many_writers_of_one_file(tmp_path: Path) -> None:
         list(pool.map(lambda content: write_atomically(path, content), contents))
     assert path.read_bytes() in contents
     assert os.listdir(tmp_path) == ["file"]  # noqa: PTH208 - hidden leftovers count
+
+
+def test_a_damaged_file_counts_as_absent_and_goes(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    assert cache.intact(DIGEST) is None
+    write_atomically(cache.blob(DIGEST), b"content")
+    assert cache.intact(DIGEST) == cache.blob(DIGEST)
+    cache.blob(DIGEST).write_bytes(b"c0ntent")
+    assert cache.intact(DIGEST) is None
+    assert not cache.blob(DIGEST).exists()

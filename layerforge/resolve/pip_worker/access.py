@@ -37,16 +37,16 @@ class Access:
     """
 
     def __init__(
-        self, options: IndexOptions, *, root: Path | None, retries: int, timeout: float | None
+        self, options: IndexOptions, *, root: Path | None, retries: int | None, timeout: float | None
     ) -> None:
         command = create_command("install")
         self.options, _ = command.parse_args(pip_flags(options, root=root))
         self.options.cache_dir = self.options.cache_dir and normalize_path(self.options.cache_dir)
-        self.retries = retries
+        self.retries: int = self.options.retries if retries is None else retries
         self.refused: list[str] = []
         self.missing: list[str] = []
         self._lock = threading.Lock()
-        self.session = command._build_session(self.options, retries=retries)  # type: ignore[attr-defined]
+        self.session = command._build_session(self.options, retries=self.retries)  # type: ignore[attr-defined]
         self.session.auth.prompting = False
         if timeout is not None:
             self.session.timeout = timeout
@@ -179,11 +179,13 @@ def _find_links_place(place: str, root: Path | None) -> str:
 
 
 @functools.lru_cache(maxsize=16)
-def _access(options: IndexOptions, root: Path | None, retries: int, timeout: float | None) -> Access:
+def _access(options: IndexOptions, root: Path | None, retries: int | None, timeout: float | None) -> Access:
     return Access(options, root=root, retries=retries, timeout=timeout)
 
 
-def open_access(options: IndexOptions, *, root: Path | None, retries: int, timeout: float | None) -> Access:
+def open_access(
+    options: IndexOptions, *, root: Path | None, retries: int | None, timeout: float | None
+) -> Access:
     """The access for these options; one for the life of the process, so that connections are kept."""
     access = _access(options, root, retries, timeout)
     access.refused.clear()

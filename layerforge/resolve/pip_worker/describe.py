@@ -66,7 +66,7 @@ class WheelReader:
             return remembered
         if path := local_path(archive.url):
             return self._read_file(path, archive, sha256=sha256_of(path))
-        if archive.sha256 and (blob := self._cache.blob(archive.sha256)).is_file():
+        if archive.sha256 and (blob := self._cache.intact(archive.sha256)):
             return self._read_file(blob, archive, sha256=archive.sha256)
         if archive.sha256 or not need_digest:
             try:
@@ -94,8 +94,11 @@ class WheelReader:
         value = self._cache.read_facts("wheel", archive.sha256)
         if not isinstance(value, dict) or value.get("format") != _FACTS_FORMAT:
             return None
-        facts = WheelFacts(**{field.name: value[field.name] for field in dataclasses.fields(WheelFacts)})
-        return Read(facts=facts, sha256=archive.sha256, size=value["size"])
+        try:
+            facts = WheelFacts(**{field.name: value[field.name] for field in dataclasses.fields(WheelFacts)})
+            return Read(facts=facts, sha256=archive.sha256, size=value["size"])
+        except KeyError:
+            return None
 
 
 def describe(

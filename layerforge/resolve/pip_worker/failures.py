@@ -11,6 +11,7 @@ _CREDENTIALS_HINT = (
     "pip takes credentials from the index URL (pip.conf, PIP_INDEX_URL, PIP_EXTRA_INDEX_URL), "
     "from netrc, or from keyring: check that one of them names this host"
 )
+_PROXY_HINT = "give the proxy's credentials in HTTPS_PROXY or pip's proxy setting"
 _STATUS_WORDS = {
     401: "asks for credentials (401)",
     403: "refuses access (403)",
@@ -25,7 +26,7 @@ def status_error(url: str, status: int) -> PackageIndexError:
     hints = {
         401: _CREDENTIALS_HINT,
         403: _CREDENTIALS_HINT,
-        407: "give the proxy's credentials in HTTPS_PROXY or pip's proxy setting",
+        407: _PROXY_HINT,
         404: "check the index URL: the one that pip wants ends in /simple/",
     }
     default = "try again later; if it stays, ask those who run the index"
@@ -53,6 +54,11 @@ def _causes(host: str) -> tuple[tuple[tuple[str, ...], str, str], ...]:
             ("SSLVerification", "SSLError", "CERTIFICATE_VERIFY", "SSLCertVerification"),
             "has a certificate that is not trusted here",
             "name the certificate authority's file in PIP_CERT (or REQUESTS_CA_BUNDLE)",
+        ),
+        (
+            ("407 Proxy Authentication",),
+            "cannot be reached: the proxy asks for credentials (407)",
+            _PROXY_HINT,
         ),
         (
             ("ProxyConnection", "ProxyError"),

@@ -114,7 +114,7 @@ class Builder:
 
     def bring_sdist(self, sdist: Archive) -> Archive:
         """`sdist` in the cache, with its digest and size."""
-        if not sdist.sha256 or not self.cache.blob(sdist.sha256).is_file():
+        if not sdist.sha256 or self.cache.intact(sdist.sha256) is None:
             sdist = replace(sdist, sha256=bring(self._access, sdist, self.cache))
         return replace(sdist, size=self.cache.blob(sdist.sha256).stat().st_size)
 
@@ -138,10 +138,12 @@ class Builder:
 
     def _remembered(self, digest: str) -> tuple[Path, str] | None:
         value = self.cache.read_facts("built", digest)
-        if not isinstance(value, dict):
-            return None
-        blob = self.cache.blob(value["sha256"])
-        return (blob, value["filename"]) if blob.is_file() else None
+        match value:
+            case {"sha256": str(sha256), "filename": str(filename)}:
+                # What was built here can be fetched from nowhere: a damaged copy has to be built again.
+                blob = self.cache.intact(sha256)
+                return (blob, filename) if blob else None
+        return None
 
     def _build(self, label: str, prepare: Callable[[Path], Path], in_place: Path | None) -> tuple[Path, str]:
         self._progress.note(f"building {label}")

@@ -139,7 +139,7 @@ def disk_error(error: OSError, directory: Path) -> BuildError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return BuildError(
             f"no space is left on the disk of {directory}",
-            hint="make room (`layerforge cache prune` empties the cache), "
+            hint="make room (`layerforge cache --prune` empties the cache), "
             "or set LAYERFORGE_CACHE_DIR to a larger disk",
         )
     return BuildError(f"cannot write to {directory}: {error.strerror or error}")

@@ -387,3 +387,108 @@ def test_ctrl_c_ends_the_process_and_its_children_and_leaves_nothing(
     assert time.monotonic() - started < 10
     assert children() - before == set()
     assert scratches() <= left
+
+
+# --- a cache that somebody damaged
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage"])
+def test_a_damaged_wheel_of_a_source_is_built_again(
+    client: PipClient,
+    options: IndexOptions,
+    make_project: MakeSource,
+    cache: Cache,
+    tmp_path: Path,
+    damage: bytes,
+) -> None:
+    source = Selected(name="shared", version="1.0", local=LocalSource(path="shared"))
+    make_project("shared", directory=tmp_path / "shared")
+
+    def build() -> bytes:
+        return client.build_wheel(
+            source, target=TARGET, options=options, root=tmp_path, directory=tmp_path / "out"
+        ).read_bytes()
+
+    first = build()
+    for blob in blobs(cache):
+        blob.write_bytes(damage)
+    assert build() == first
+
+
+def test_damaged_wheels_and_sdists_are_fetched_again(
+    client: PipClient,
+    options: IndexOptions,
+    local_index: LocalIndex,
+    large: Path,
+    make_sdist: MakeSource,
+    cache: Cache,
+    tmp_path: Path,
+) -> None:
+    sdist = make_sdist("tiny")
+    local_index.add(sdist)
+    local_index.ranges = False
+    selected = [
+        Selected(name="large", version="1.0", wheel=archive_of(large, local_index)),
+        Selected(name="tiny", version="1.0", sdist=archive_of(sdist, local_index)),
+    ]
+
+    def describe() -> object:
+        return client.describe(selected, target=TARGET, options=options, root=tmp_path)
+
+    first = describe()
+    for blob in blobs(cache):
+        blob.write_bytes(b"garbage")
+    for facts in (cache.root / "facts").rglob("*.json"):
+        facts.unlink()
+    assert describe() == first
+
+
+@pytest.mark.parametrize("remembered", ["[]", "{}", '{"format": 1}', '{"format": 1, "sha256": 5}'])
+def test_facts_in_no_known_form_do_not_count(
+    client: PipClient,
+    options: IndexOptions,
+    local_index: LocalIndex,
+    large: Path,
+    make_project: MakeSource,
+    cache: Cache,
+    tmp_path: Path,
+    remembered: str,
+) -> None:
+    make_project("shared", directory=tmp_path / "shared")
+    selected = [
+        Selected(name="large", version="1.0", wheel=archive_of(large, local_index)),
+        Selected(name="shared", version="1.0", local=LocalSource(path="shared")),
+    ]
+
+    def describe() -> object:
+        return client.describe(selected, target=TARGET, options=options, root=tmp_path)
+
+    first = describe()
+    for facts in (cache.root / "facts").rglob("*.json"):
+        facts.write_text(remembered)
+    assert describe() == first
+
+
+def blobs(cache: Cache) -> list[Path]:
+    return [path for path in (cache.root / "blobs").rglob("*") if path.is_file()]
+
+
+# --- retries
+
+
+@pytest.mark.parametrize(("setting", "requests"), [("0", 1), ("1", 2)])
+def test_pips_own_setting_of_retries_counts(
+    options: IndexOptions,
+    local_index: LocalIndex,
+    large: Path,
+    cache: Cache,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    setting: str,
+    requests: int,
+) -> None:
+    monkeypatch.setenv("PIP_RETRIES", setting)
+    local_index.fail("/files/*", Fault(cut_after=1000))
+    with PipClient(progress=RecordingProgress(), cache=cache) as client, pytest.raises(PackageIndexError):
+        bring(client, options, tmp_path, archive_of(large, local_index))
+    assert local_index.count("/files/*") == requests

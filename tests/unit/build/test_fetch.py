@@ -195,3 +195,15 @@ def test_a_wheel_that_is_not_what_the_lock_says(tmp_path: Path, make_wheel: Make
     with pytest.raises(BuildError) as caught:
         fetcher(tmp_path, index).fetch([other])
     assert str(caught.value) == "a-1.0-py3-none-any.whl: it holds a 1.0, where the lock says a 2.0"
+
+
+@pytest.mark.parametrize("remembered", [[], {}, {"filename": "a.whl"}, {"filename": 1, "sha256": 2}])
+def test_what_is_remembered_of_a_source_in_no_known_form_does_not_count(
+    tmp_path: Path, make_wheel: MakeWheel, remembered: object
+) -> None:
+    index = FakeIndex(wheels=[make_wheel("a")])
+    (tmp_path / "libs/a").mkdir(parents=True)
+    (tmp_path / "libs/a/pyproject.toml").write_text("")
+    one, fetching = local("libs/a"), fetcher(tmp_path, index)
+    fetching.store.cache.write_facts("wheel-of-source", source_key(one, tmp_path), remembered)
+    assert fetching.fetch([one])[one].filename == "a-1.0-py3-none-any.whl"
