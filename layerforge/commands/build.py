@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +28,26 @@ if TYPE_CHECKING:
     from layerforge.project.snapshot import Snapshot
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """What the command shows: `built` names the zips that were not there before."""
+
+    manifest: Manifest
+    findings: tuple[Finding, ...]
+    folder: Path
+    built: tuple[str, ...] = ()
+
+
 @click.command("build")
 @click.option("--locked", is_flag=True, help="Fail with exit 3 rather than change a stale lock.")
 @click.option("--offline", is_flag=True, help="Use no network: everything comes from the lock and the cache.")
 @click.option(
-    "-o", "--output", "output", type=click.Path(file_okay=False, path_type=Path), help="Where the zips go."
+    "-o",
+    "--output",
+    "output",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Where the zips go; the config's `output`, or .layerforge, if not given.",
 )
 @common_options
 def command(options: Options, *, locked: bool, offline: bool, output: Path | None) -> int:
@@ -44,7 +60,8 @@ def command(options: Options, *, locked: bool, offline: bool, output: Path | Non
         inputs = _inputs(snapshot, output)
         manifest = recall_build(cache, inputs)
         if manifest is not None:
-            _show(options, snapshot.project, manifest, snapshot.project.findings, built=())
+            done = Done(manifest=manifest, findings=snapshot.project.findings, folder=inputs.output)
+            _show(options, snapshot.project, done)
             return EXIT_OK
     from layerforge.project.loading import load_project
 
@@ -75,7 +92,7 @@ def _build(
     with PipClient(progress=options.output, cache=cache) as client:
         done = lock_or_relock(project, options, client, locking)
         planned = plan_layers(project, done.locks, measure_code(project))
-        options.output.findings((*done.findings, *planned.findings))
+        options.output.findings((*done.remarks, *planned.findings))
         if planned.has_errors:
             _refuse(options, (*done.findings, *planned.findings))
             return EXIT_LIMIT
@@ -94,7 +111,12 @@ def _build(
     if snapshot is not None:
         remember_build(cache, _inputs(snapshot, output), _local_packages(done))
     findings = (*done.findings, *planned.findings, *result.findings)
-    _show(options, project, result.manifest, findings, built=result.built)
+    folder = _output(project, output)
+    _show(
+        options,
+        project,
+        Done(manifest=result.manifest, findings=findings, folder=folder, built=result.built),
+    )
     return EXIT_OK
 
 
@@ -110,36 +132,28 @@ def _local_packages(done: LockedProject) -> tuple[str, ...]:
     return tuple(sorted({d.local.path for lock in done.locks for d in lock.distributions if d.local}))
 
 
-def _show(
-    options: Options,
-    project: Project,
-    manifest: Manifest,
-    findings: tuple[Finding, ...],
-    *,
-    built: tuple[str, ...],
-) -> None:
-    options.output.result(
-        lambda: _document(manifest, findings, built), lambda: _text(options, project, manifest, built)
-    )
+def _show(options: Options, project: Project, done: Done) -> None:
+    options.output.result(lambda: _document(done), lambda: _text(options, project, done))
 
 
-def _document(manifest: Manifest, findings: tuple[Finding, ...], built: tuple[str, ...]) -> dict[str, Any]:
+def _document(done: Done) -> dict[str, Any]:
     import json
 
     from layerforge.build.manifest import format_manifest
 
     return {
-        **json.loads(format_manifest(manifest)),
-        "built": list(built),
-        "findings": findings_document(findings),
+        **json.loads(format_manifest(done.manifest)),
+        "built": list(done.built),
+        "findings": findings_document(done.findings),
     }
 
 
-def _text(options: Options, project: Project, manifest: Manifest, built: tuple[str, ...]) -> str:
+def _text(options: Options, project: Project, done: Done) -> str:
+    from layerforge.report.summary import summarise_build
     from layerforge.report.tables import format_tables, rows_of_manifest
 
     tables = format_tables(
-        *rows_of_manifest(manifest), limit=project.settings.limits.unzipped, width=options.output.width
+        *rows_of_manifest(done.manifest), limit=project.settings.limits.unzipped, width=options.output.width
     )
-    last = f"built {len(built)} zips" if built else "nothing changed, nothing was done"
+    last = summarise_build(done.manifest, done.built, folder=done.folder, directory=Path.cwd())
     return f"{tables}\n\n{last}"

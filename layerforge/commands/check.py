@@ -17,6 +17,7 @@ from layerforge.model.codec import decode, encode
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import Project
 from layerforge.model.sizes import format_size
+from layerforge.report.summary import count
 
 _KIND = "verdict"
 
@@ -53,9 +54,7 @@ def _verdict(options: Options, cache: Cache) -> Verdict:
 
     snapshot = recall(cache, options.root, options.config)
     if snapshot is None:
-        from layerforge.project.loading import load_project
-
-        project = load_project(options.root, config=options.config)
+        project = _load_without_secrets(options)
         snapshot = remember(cache, project, options.config)
     else:
         project = snapshot.project
@@ -68,6 +67,17 @@ def _verdict(options: Options, cache: Cache) -> Verdict:
         verdict = _judge(project, code_sizes)
         cache.write_facts(_KIND, key, encode(verdict))
     return verdict
+
+
+def _load_without_secrets(options: Options) -> Project:
+    """Read the project on a machine that need not know the index's credentials."""
+    from functools import partial
+
+    from layerforge.project.loading import load_project
+    from layerforge.project.requirements import read_requirements
+
+    read = partial(read_requirements, keep_unset=True)
+    return load_project(options.root, config=options.config, read_requirements=read)
 
 
 def _recall_verdict(cache: Cache, key: str) -> Verdict | None:
@@ -114,9 +124,10 @@ def _errors(findings: Sequence[Finding]) -> int:
 
 def _summary(verdict: Verdict) -> str:
     if errors := _errors(verdict.findings):
-        return f"{errors} problems in {verdict.functions} functions"
+        return f"{count(errors, 'problem')} in {count(verdict.functions, 'function')}"
+    are = "is" if verdict.functions == 1 else "are"
     return (
-        f"{verdict.functions} functions are within the limits; the largest, {verdict.largest}, "
+        f"{count(verdict.functions, 'function')} {are} within the limits; the largest, {verdict.largest}, "
         f"uses {format_size(verdict.largest_size)} of {format_size(verdict.limit)}"
     )
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 import click
 
 from layerforge.cache import write_atomically
 from layerforge.commands.options import Options, common_options
 from layerforge.commands.pipeline import findings_document
 from layerforge.errors import UsageError
+from layerforge.model.finding import Finding
+from layerforge.report.summary import count
 
 _FILE = "layerforge.toml"
+
+
+# Findings whose hint is to run `layerforge init`.
+_ADVISE_INIT = {"discovered", "runtime-assumed"}
 
 
 @click.command("init")
@@ -25,12 +34,16 @@ def command(options: Options, *, force: bool) -> None:
         raise UsageError("there is a config already", where=_FILE, hint="edit it, or replace it with --force")
     project = load_project(options.root, config=options.config)
     write_atomically(path, format_config(project).encode(), durable=True)
-    options.output.findings(project.findings)
+    options.output.findings(_without_advice_to_do_this(project.findings))
     options.output.result(
         lambda: {
             "written": _FILE,
             "functions": [function.name for function in project.functions],
             "findings": findings_document(project.findings),
         },
-        lambda: f"wrote {_FILE} for {len(project.functions)} functions; next: layerforge build",
+        lambda: f"wrote {_FILE} for {count(project.functions, 'function')}; next: layerforge build",
     )
+
+
+def _without_advice_to_do_this(findings: Iterable[Finding]) -> list[Finding]:
+    return [replace(one, hint=None) if one.code in _ADVISE_INIT else one for one in findings]

@@ -13,6 +13,7 @@ from layerforge.commands.pipeline import (
     lock_or_relock,
     read_project,
 )
+from layerforge.report.summary import count
 
 
 @click.command("lock")
@@ -45,7 +46,7 @@ def command(options: Options, *, locked: bool, upgrade: bool, packages: tuple[st
     )
     with PipClient(progress=options.output, cache=cache) as client:
         done = lock_or_relock(project, options, client, locking)
-    options.output.findings(done.findings)
+    options.output.findings(done.remarks)
     options.output.result(
         lambda: {
             "locks": [
@@ -69,7 +70,7 @@ def _summary(done: LockedProject) -> str:
     for lock in done.locks:
         name = f"pylock.{lock.cohort}.toml"
         lines.append(
-            f"{name}: {len(lock.distributions)} distributions for {len(lock.functions)} functions "
+            f"{name}: {count(lock.distributions, 'distribution')} for {count(lock.functions, 'function')} "
             f"on {lock.target.name}{'' if name in done.changed else ' (unchanged)'}"
         )
     return "\n".join(lines)

@@ -33,12 +33,20 @@ class Locking:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LockedProject:
-    """A project with locks that fit it. `changed` names the lock files that were written."""
+    """A project with locks that fit it. `changed` names the lock files that were written.
+
+    `remarks` is what the resolution found; what was found of the project has been shown by then.
+    """
 
     project: Project
     locks: tuple[Lock, ...]
-    findings: tuple[Finding, ...]
+    remarks: tuple[Finding, ...] = ()
     changed: tuple[str, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All of them."""
+        return (*self.project.findings, *self.remarks)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,16 +76,18 @@ def read_project(options: Options, cache: Cache) -> Project:
 def lock_or_relock(project: Project, options: Options, client: PipClient, locking: Locking) -> LockedProject:
     """Return locks that fit the project: the ones there are, or new ones, written.
 
+    What was found of the project is shown first, so that one can stop when it is not what was meant.
     Raises StaleLockError under --locked and --offline if the ones there are do not fit.
     """
     from layerforge.resolve.freshness import stale_reasons
     from layerforge.resolve.lockfile import read_locks, write_locks
     from layerforge.resolve.locking import lock_project
 
+    options.output.findings(project.findings)
     previous = read_locks(project.root)
     reasons = stale_reasons(project, previous)
     if not reasons and not locking.upgrade and not locking.upgrade_packages:
-        return LockedProject(project=project, locks=previous, findings=project.findings)
+        return LockedProject(project=project, locks=previous)
     if locking.locked or locking.offline:
         raise stale_error(reasons, missing=not previous)
     for reason in reasons[:_REASONS_SHOWN] if previous else ():
@@ -95,7 +105,7 @@ def lock_or_relock(project: Project, options: Options, client: PipClient, lockin
     return LockedProject(
         project=project,
         locks=result.locks,
-        findings=(*project.findings, *result.findings),
+        remarks=result.findings,
         changed=tuple(path.name for path in written),
     )
 

@@ -34,7 +34,7 @@ def command(options: Options, *, locked: bool) -> int:
         done = lock_or_relock(project, options, client, Locking(locked=locked))
     planned = plan_layers(project, done.locks, measure_code(project))
     findings = (*done.findings, *planned.findings)
-    options.output.findings(findings)
+    options.output.findings((*done.remarks, *planned.findings))
     options.output.result(
         lambda: {**_document(planned), "findings": findings_document(findings)},
         lambda: format_tables(

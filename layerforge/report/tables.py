@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from layerforge.model.artifact import Manifest
 from layerforge.model.plan import LayerPlan
 from layerforge.model.sizes import format_size
+from layerforge.report.columns import AnyColumn, Column, ListColumn, lay_out
 
-_SHOWN_NAMES = 4
+# Rows of each table where not everything is asked for: what fits a screen, both tables together.
+SHOWN_ROWS = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,49 +111,69 @@ def rows_of_manifest(manifest: Manifest) -> tuple[tuple[LayerRow, ...], tuple[Fu
 def format_tables(
     layers: Sequence[LayerRow], functions: Sequence[FunctionRow], *, limit: int, width: int | None
 ) -> str:
-    """Lay both tables out; `limit` is what a function may hold, in bytes, `width` the columns at hand."""
+    """Lay both tables out, the largest first.
+
+    `limit` is what a function may hold, in bytes. `width` is the columns at hand: names give way to
+    counts, and the less telling columns go, until the lines fit; and only the first rows are shown, as
+    what is near a limit is among them. None shows everything, however wide and long.
+    """
     return "\n".join([_layer_table(layers, width), "", _function_table(functions, limit, width)])
 
 
 def _layer_table(layers: Sequence[LayerRow], width: int | None) -> str:
     if not layers:
         return "No layers: no function requires anything."
-    rows = [
-        (
-            layer.name,
-            format_size(layer.zipped) if layer.zipped is not None else "",
-            format_size(layer.unzipped),
-            _some([name for name, _, _ in sorted(layer.distributions, key=lambda d: (-d[2], d[0]))]),
-            _some(layer.functions),
-        )
-        for layer in layers
+    ordered = sorted(layers, key=lambda layer: (-layer.unzipped, layer.name))
+    shown = ordered if width is None else ordered[:SHOWN_ROWS]
+    built = any(layer.zipped is not None for layer in shown)
+    columns: list[AnyColumn] = [
+        Column("layer", [layer.name for layer in shown]),
+        *([Column("zipped", [_size(layer.zipped) for layer in shown], right=True)] if built else []),
+        Column("unzipped", [format_size(layer.unzipped) for layer in shown], right=True),
+        ListColumn("distributions", [_by_size(layer.distributions) for layer in shown]),
+        ListColumn("functions", [layer.functions for layer in shown]),
     ]
-    return _table(("layer", "zipped", "unzipped", "distributions", "functions"), rows, "lrrll", width)
+    lines = lay_out(columns, width, dispensable=("distributions", "functions", "zipped"))
+    if rest := ordered[len(shown) :]:
+        size = format_size(sum(layer.unzipped for layer in rest))
+        lines.append(f"and {len(rest)} smaller, {size} together; -v shows all")
+    return "\n".join(lines)
 
 
 def _function_table(functions: Sequence[FunctionRow], limit: int, width: int | None) -> str:
-    rows = [
-        (
-            f.name,
-            f.target,
-            "none" if f.problem else str(len(f.layers) + f.external_layers),
-            format_size(f.unzipped),
-            f"{f.unzipped / limit:.0%}",
-            format_size(f.excess),
-            f.problem or f.dominated_by,
-        )
-        for f in functions
+    if not functions:
+        return ""
+    ordered = sorted(functions, key=lambda f: (f.problem is None, -f.unzipped, f.name))
+    shown = ordered if width is None else ordered[:SHOWN_ROWS]
+    excesses = [format_size(f.excess) if f.excess else "" for f in shown]
+    layer_counts = ["-" if f.problem else str(len(f.layers) + f.external_layers) for f in shown]
+    columns = [
+        Column("function", [f.name for f in shown]),
+        Column("target", [f.target for f in shown]),
+        Column("layers", layer_counts, right=True),
+        Column(f"of {format_size(limit)}", [_share(f, limit) for f in shown], right=True),
+        *([Column("not needed", excesses, right=True)] if any(excesses) else []),
+        Column("largest part", ["" if f.problem else f.dominated_by for f in shown]),
     ]
-    header = (
-        "function",
-        "target",
-        "layers",
-        "unzipped",
-        f"of {format_size(limit)}",
-        "excess",
-        "dominated by",
-    )
-    return _table(header, rows, "llrrrrl", width)
+    lines = lay_out(columns, width, dispensable=("not needed", "layers", "largest part", "target"))
+    if rest := ordered[len(shown) :]:
+        lines.append(f"and {len(rest)} more, none above {format_size(rest[0].unzipped)}; -v shows all")
+    return "\n".join(lines)
+
+
+def _share(function: FunctionRow, limit: int) -> str:
+    if function.problem:
+        return "does not fit"
+    share = f"{function.unzipped / limit:.0%}" if limit else ""
+    return f"{format_size(function.unzipped)} {share:>4}"
+
+
+def _size(size: int | None) -> str:
+    return "" if size is None else format_size(size)
+
+
+def _by_size(distributions: Sequence[tuple[str, str, int]]) -> tuple[str, ...]:
+    return tuple(name for name, _, _ in sorted(distributions, key=lambda d: (-d[2], d[0])))
 
 
 def _largest(layers: Sequence[Sequence[tuple[str, str, int]]], code_size: int) -> str:
@@ -161,28 +182,3 @@ def _largest(layers: Sequence[Sequence[tuple[str, str, int]]], code_size: int) -
         return f"its own code {format_size(code_size)}"
     name = max(sorted(parts), key=lambda part: parts[part])
     return f"{name} {format_size(parts[name])}"
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_SHOWN_NAMES])
-    rest = len(names) - _SHOWN_NAMES
-    return f"{len(names)}: {shown}{f' +{rest}' if rest > 0 else ''}" if names else "0"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], alignment: str, width: int | None) -> str:
-    """Align columns; where `width` is short, the last columns are cut with an ellipsis.
-
-    Our own 20 lines: importing rich's tables takes as long as a whole `build` with nothing to do.
-    """
-    columns = list(zip(header, *rows, strict=True))
-    widths = [max(map(len, column)) for column in columns]
-    lines = []
-    for row in [tuple(header), tuple("-" * w for w in widths), *rows]:
-        cells = [_cell(text, w, a) for text, w, a in zip(row, widths, alignment, strict=True)]
-        line = "  ".join(cells).rstrip()
-        lines.append(line if width is None or len(line) <= width else f"{line[: max(width - 1, 1)]}…")
-    return "\n".join(lines)
-
-
-def _cell(text: str, width: int, alignment: Literal["l", "r"] | str) -> str:
-    return text.rjust(width) if alignment == "r" else text.ljust(width)
