@@ -23,6 +23,12 @@ from layerforge.model.url import redact
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
+# Where stdout is no terminal: what fits the log of a CI service without being wrapped.
+_LOG_WIDTH = 120
+# A task that takes longer is announced off a terminal, so that a log that stands still says at what.
+_ANNOUNCE_AFTER = 2.0
+# A task that was shorter is not worth a line, except with -v.
+_WORTH_TELLING = 0.1
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 
 
@@ -56,10 +62,17 @@ class Output:
 
     @property
     def width(self) -> int | None:
-        """Columns for tables: the terminal's, or None for as wide as needed."""
-        import shutil
-
-        return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        """Columns for tables: COLUMNS, the terminal's, or what logs of CI show; None with -v, for all."""
+        if self.verbosity > 0:
+            return None
+        given = os.environ.get("COLUMNS", "")
+        if given.isdecimal() and int(given):
+            return int(given)
+        # Not shutil.get_terminal_size: importing shutil costs more than the rest of a table.
+        try:
+            return os.get_terminal_size(sys.stdout.fileno()).columns or _LOG_WIDTH
+        except (OSError, ValueError):
+            return _LOG_WIDTH
 
     def findings(self, findings: Iterable[Finding]) -> None:
         """Show findings on stderr, errors even when quiet; under --json they are in the document."""
@@ -126,32 +139,37 @@ class Output:
 
     @contextlib.contextmanager
     def task(self, label: str, *, total: int | None, unit: Literal["bytes", "items"]) -> Iterator[Advance]:
-        """Show a bar on a terminal, a line when it ends elsewhere, nothing under --json or -q."""
+        """Show a bar on a terminal while it lasts, and a line when it has ended.
+
+        Elsewhere what takes long is announced. Nothing is shown under --json or -q.
+        """
         if self.verbosity < 0 or self.as_json:
             yield lambda _amount: None
-        elif sys.stderr.isatty():
+            return
+        started = time.monotonic()
+        if sys.stderr.isatty():
             with self._bars() as bars:
                 task = bars.add_task(label, total=total, amount="")
-                yield _bar_advance(bars, task, total=total, unit=unit)
+                try:
+                    yield _bar_advance(bars, task, total=total, unit=unit)
+                finally:
+                    bars.remove_task(task)
         else:
-            yield from self._plain_task(label, total, unit)
+            with self._announced(f"{label} ..."):
+                yield lambda _amount: None
+        seconds = time.monotonic() - started
+        if seconds >= _WORTH_TELLING or self.verbosity > 0:
+            self.note(f"{label}: {_told_amount(label, total, unit)}{seconds:.1f} s")
 
-    def _plain_task(self, label: str, total: int | None, unit: str) -> Iterator[Advance]:
-        started = time.monotonic()
-        done = 0
-        lock = threading.Lock()
-
-        def advance(amount: int) -> None:
-            nonlocal done
-            with lock:
-                done += amount
-
-        if total is not None:
-            self.note(f"{label}: {_amount(total, unit)}")
-        else:
-            self.note(label)
-        yield advance
-        self.note(f"{label}: done in {time.monotonic() - started:.1f} s")
+    @contextlib.contextmanager
+    def _announced(self, text: str) -> Iterator[None]:
+        timer = threading.Timer(_ANNOUNCE_AFTER, self.note, [text])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     @contextlib.contextmanager
     def _bars(self) -> Iterator[RichProgress]:
@@ -179,6 +197,7 @@ class Output:
             BarColumn(bar_width=30),
             TextColumn("{task.fields[amount]}"),
             TimeElapsedColumn(),
+            transient=True,
             console=Console(stderr=True, no_color=self.no_color, highlight=False),
         )
 
@@ -205,6 +224,13 @@ class Output:
 
 def _amount(amount: int, unit: str) -> str:
     return format_size(amount) if unit == "bytes" else f"{amount}"
+
+
+def _told_amount(label: str, total: int | None, unit: str) -> str:
+    """`76.4 MB in `; nothing where it is not known, or the label says it ("building 8 layers")."""
+    if total is None or (unit == "items" and str(total) in label.split()):
+        return ""
+    return f"{_amount(total, unit)} in "
 
 
 def _bar_advance(bars: RichProgress, task: Any, *, total: int | None, unit: str) -> Advance:

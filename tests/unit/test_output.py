@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+from typing import Literal
 
 import click
 import pytest
 
+from layerforge import output as output_module
 from layerforge.errors import ConfigError
 from layerforge.model.finding import Finding, Severity
 from layerforge.output import Output, wants_json
@@ -81,16 +84,67 @@ def test_json_result_is_the_document_and_nothing_else(capsys: pytest.CaptureFixt
     assert (json.loads(captured.out), captured.err) == ({"a": "ü"}, "")
 
 
-def test_progress_off_a_terminal_is_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    with Output().task("downloading", total=3 * 2**20, unit="bytes") as advance:
-        threads = [threading.Thread(target=advance, args=(2**20,)) for _ in range(3)]
+@pytest.mark.parametrize(
+    ("label", "total", "unit", "told"),
+    [
+        ("downloading", 3 * 2**20, "bytes", "downloading: 3.0 MB in 0.0 s"),
+        ("reading wheels", 3, "items", "reading wheels: 3 in 0.0 s"),
+        ("building 3 layers", 3, "items", "building 3 layers: 0.0 s"),
+        ("resolving", None, "items", "resolving: 0.0 s"),
+    ],
+)
+def test_task_that_has_ended_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+    label: str,
+    total: int | None,
+    unit: Literal["bytes", "items"],
+    told: str,
+) -> None:
+    with Output(verbosity=1).task(label, total=total, unit=unit) as advance:
+        threads = [threading.Thread(target=advance, args=(1,)) for _ in range(3)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    first, second = capsys.readouterr().err.splitlines()
-    assert first == "downloading: 3.0 MB"
-    assert second.startswith("downloading: done in ")
+    assert capsys.readouterr().err == f"{told}\n"
+
+
+def test_short_task_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with Output().task("reading wheels", total=3, unit="items"):
+        pass
+    assert capsys.readouterr().err == ""
+
+
+def test_long_task_is_announced_off_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output_module, "_ANNOUNCE_AFTER", 0.01)
+    with Output().task("resolving", total=None, unit="items"):
+        deadline = time.monotonic() + 10
+        while not (shown := capsys.readouterr().err) and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert shown == "resolving ...\n"
+
+
+def test_failed_task_is_not_told_as_done(capsys: pytest.CaptureFixture[str]) -> None:
+    with (
+        pytest.raises(ConfigError),
+        Output(verbosity=1).task("resolving", total=None, unit="items"),
+    ):
+        raise ConfigError("no")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("columns", "verbosity", "width"),
+    [("97", 0, 97), (None, 0, 120), ("0", 0, 120), ("wide", 0, 120), ("97", 1, None)],
+)
+def test_tables_fit_columns_or_a_log(
+    monkeypatch: pytest.MonkeyPatch, columns: str | None, verbosity: int, width: int | None
+) -> None:
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    assert Output(verbosity=verbosity).width == width
 
 
 def test_details_need_verbose(capsys: pytest.CaptureFixture[str]) -> None:
