@@ -29,8 +29,7 @@ def find_limit_problems(
     for planned in plan.functions:
         demand, lock = demand_of[planned.function], lock_of.get(planned.function)
         findings += _judge(planned, demand, lock, limits)
-    findings += [finding for function in functions for finding in _unknown_layers(function)]
-    return tuple(findings)
+    return (*findings, *_unknown_layers(functions))
 
 
 def _judge(planned: FunctionPlan, demand: Demand, lock: Lock | None, limits: Limits) -> list[Finding]:
@@ -111,17 +110,25 @@ def _smaller_hint(demand: Demand) -> str:
     )
 
 
-def _unknown_layers(function: Function) -> list[Finding]:
-    return [
-        Finding(
-            severity=Severity.WARNING,
-            code="unknown-layer-size",
-            subject=function.name,
-            sentence=f"{function.name} takes {layer.arn}, whose size nobody told: it counts as 0 bytes",
-            where=str(function.origin),
-            hint=f"write its unzipped size in bytes under [functions.{function.name}]: "
-            f'layer-sizes = {{ "{layer.arn}" = 0 }}',
-        )
-        for layer in function.external_layers
-        if layer.unzipped_size is None
-    ]
+def _unknown_layers(functions: Iterable[Function]) -> list[Finding]:
+    """Warn once of each layer from elsewhere, however many functions take it (Globals: all of them)."""
+    takers: dict[str, list[Function]] = {}
+    for function in functions:
+        for layer in function.external_layers:
+            if layer.unzipped_size is None:
+                takers.setdefault(layer.arn, []).append(function)
+    return [_unknown_layer(arn, takers[arn]) for arn in sorted(takers)]
+
+
+def _unknown_layer(arn: str, takers: Sequence[Function]) -> Finding:
+    names = [function.name for function in takers]
+    others = len(names) - 1
+    more = f" and {others} other function{'s' if others > 1 else ''} take" if others else " takes"
+    return Finding(
+        severity=Severity.WARNING,
+        code="unknown-layer-size",
+        subject=names[0],
+        sentence=f"{names[0]}{more} {arn}, whose size is not known: it counts as 0 bytes",
+        where=str(takers[0].origin),
+        hint=f'write its unzipped size into layerforge.toml, under [layer-sizes]: "{arn}" = "12 MB"',
+    )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from layerforge.check.chains import required_by
 from layerforge.check.limits import find_limit_problems
 from layerforge.model.finding import Finding, Severity
@@ -13,7 +15,10 @@ from layerforge.model.target import Target
 MB = 2**20
 TARGET = Target(runtime="python3.13", architecture="x86_64")
 WRANGLER = Distribution(
-    name="awswrangler", version="3.14", unzipped_size=MB, edges=(Edge(name="pyarrow"), Edge(name="redis", extra="r"))
+    name="awswrangler",
+    version="3.14",
+    unzipped_size=MB,
+    edges=(Edge(name="pyarrow"), Edge(name="redis", extra="r")),
 )
 PYARROW = Distribution(name="pyarrow", version="26.0.1", unzipped_size=140 * MB)
 SCIPY = Distribution(name="scipy", version="1.18.1", unzipped_size=108 * MB)
@@ -113,27 +118,49 @@ def test_close_to_the_limit_is_a_warning() -> None:
 
 def test_no_free_slot_is_an_error_of_its_own() -> None:
     demand = orders((SCIPY,))
-    (finding,) = problems(planned(demand, infeasible="all 5 layers are taken by layers from elsewhere"), demand)
+    (finding,) = problems(
+        planned(demand, infeasible="all 5 layers are taken by layers from elsewhere"), demand
+    )
     assert (finding.code, finding.sentence) == (
         "no-plan",
         "orders cannot be given its layers: all 5 layers are taken by layers from elsewhere",
     )
 
 
-def test_layer_of_unknown_size_is_warned_about() -> None:
-    function = Function(
-        name="orders",
-        target=TARGET,
-        source=None,
-        external_layers=(ExternalLayer(arn="arn:other:7"), ExternalLayer(arn="arn:known:1", unzipped_size=1)),
-        origin=Origin(path="template.yaml", line=7),
+@pytest.mark.parametrize(
+    ("takers", "sentence"),
+    [
+        (["orders"], "orders takes arn:other:7, whose size is not known: it counts as 0 bytes"),
+        (
+            ["orders", "billing"],
+            "orders and 1 other function take arn:other:7, whose size is not known: it counts as 0 bytes",
+        ),
+        (
+            ["orders", "billing", "users"],
+            "orders and 2 other functions take arn:other:7, whose size is not known: it counts as 0 bytes",
+        ),
+    ],
+)
+def test_layer_of_unknown_size_is_warned_about_once(takers: list[str], sentence: str) -> None:
+    functions = [
+        Function(
+            name=name,
+            target=TARGET,
+            source=None,
+            external_layers=(
+                ExternalLayer(arn="arn:other:7"),
+                ExternalLayer(arn="arn:known:1", unzipped_size=1),
+            ),
+            origin=Origin(path="template.yaml", line=7),
+        )
+        for name in takers
+    ]
+    plan = LayerPlan(layers=(), functions=())
+    (finding,) = find_limit_problems(plan, [orders(())], [], functions, Limits())
+    assert (finding.sentence, finding.where) == (sentence, "template.yaml:7")
+    assert finding.hint == (
+        'write its unzipped size into layerforge.toml, under [layer-sizes]: "arn:other:7" = "12 MB"'
     )
-    demand = orders(())
-    (finding,) = find_limit_problems(LayerPlan(layers=(), functions=()), [demand], [], [function], Limits())
-    assert finding.sentence == "orders takes arn:other:7, whose size nobody told: it counts as 0 bytes"
-    assert finding.where == "template.yaml:7"
-    assert finding.hint is not None
-    assert "layer-sizes" in finding.hint
 
 
 def test_required_by_follows_extras_only_where_asked() -> None:
