@@ -30,6 +30,10 @@ COMMANDS = {
 }
 
 
+# Those that every command takes, where they are often looked for.
+_OPTIONS_OF_COMMANDS = {"--config", "--json", "-q", "--quiet", "-v", "--verbose", "--no-color", "--jobs"}
+
+
 class LazyGroup(click.Group):
     """Imports a command's module only when that command runs."""
 
@@ -49,6 +53,20 @@ class LazyGroup(click.Group):
         """List the short helps without importing anything."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Say where options go that stand before the command."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.option_name not in _OPTIONS_OF_COMMANDS:
+                raise
+            command = next((arg for arg in args if arg in COMMANDS), "COMMAND")
+            raise click.UsageError(
+                f"No such option '{error.option_name}' before the command. "
+                f"Options come after it: layerforge {command} {error.option_name} ...",
+                ctx=ctx,
+            ) from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

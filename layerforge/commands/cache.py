@@ -10,12 +10,12 @@ from layerforge.model.sizes import format_size
 
 
 @click.command("cache")
-@click.option("--prune", is_flag=True, help="Remove what was not used for longest, down to --max-size.")
+@click.option("--prune", is_flag=True, help="Remove what was not used for longest.")
 @click.option(
     "--max-size",
     type=click.IntRange(min=0),
     metavar="MB",
-    help="With --prune: how much may stay (default: nothing).",
+    help="With --prune: how much may stay, 0 if not given.",
 )
 @common_options
 def command(options: Options, *, prune: bool, max_size: int | None) -> None:

@@ -13,6 +13,7 @@ import click
 
 from layerforge.output import Output
 
+_MOST_JOBS = 64
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -30,12 +31,17 @@ class Options:
         return self.config.absolute().parent if self.config else Path.cwd()
 
 
+def _default_jobs() -> int:
+    return min(8, (os.cpu_count() or 1) * 4)
+
+
 def common_options(command: _Command) -> _Command:
     """Add --config, --json, -q, -v, --no-color and --jobs; the function gets them as `options`."""
 
     @click.option(
         "--config",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
         help="The layerforge.toml or pyproject.toml to use; its folder is the project.",
     )
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
@@ -44,10 +50,10 @@ def common_options(command: _Command) -> _Command:
     @click.option("--no-color", is_flag=True, help="No colours (NO_COLOR is honoured too).")
     @click.option(
         "--jobs",
-        type=click.IntRange(1, 64),
-        default=min(8, (os.cpu_count() or 1) * 4),
-        show_default=True,
-        help="How many files to work on at once.",
+        type=click.IntRange(1, _MOST_JOBS),
+        default=_default_jobs(),
+        metavar="N",
+        help=f"How many files to work on at once (here {_default_jobs()} if not given).",
     )
     @functools.wraps(command)
     def wrapped(

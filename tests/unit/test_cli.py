@@ -130,3 +130,21 @@ def test_nothing_heavy_is_imported_on_the_way(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["--config", "x.toml", "build"],
+            "No such option '--config' before the command. Options come after it: layerforge build --config",
+        ),
+        (["-q"], "No such option '-q' before the command. Options come after it: layerforge COMMAND -q ..."),
+        (["--verison"], "No such option '--verison'. Did you mean '--version'?"),
+    ],
+)
+def test_option_before_the_command_is_told_its_place(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert cli.run(arguments) == 2
+    assert said in capsys.readouterr().err
