@@ -19,7 +19,7 @@ from layerforge.commands.pipeline import (
     measure_code,
     plan_layers,
 )
-from layerforge.errors import EXIT_LIMIT, EXIT_OK
+from layerforge.errors import EXIT_LIMIT, EXIT_OK, ToolError
 from layerforge.model.artifact import Manifest
 from layerforge.model.finding import Finding
 from layerforge.model.function import Project
@@ -86,6 +86,12 @@ def _build(
     locking: Locking,
     output: Path | None,
 ) -> int:
+    if project.settings.builder == "container":
+        raise ToolError(
+            'builder = "container" is for a later release: this one builds from wheels alone',
+            where=project.config_file,
+            hint='take builder = "wheels", or leave it out',
+        )
     from layerforge.build.builder import build_project
     from layerforge.resolve.pip_client import PipClient
 

@@ -95,8 +95,8 @@ def no_fit_hint(target: Target, offers: Sequence[Offer]) -> str:
     """What to do when nothing fits, and what a container builder would change."""
     if any(offer.sdist and offer.requires_python is None for offer in offers):
         return (
-            'builder = "container" can compile the sdist for the target; '
-            "otherwise ask for a version that has a wheel that fits, or take a newer runtime"
+            "ask for a version that has a wheel that fits, or take a newer runtime; "
+            "the sdist has to be compiled in a container, which this release does not do yet"
         )
     if offers and all(offer.requires_python for offer in offers):
         return f"allow an older version, or take a newer runtime than {target.runtime}"

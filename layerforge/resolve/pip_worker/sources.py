@@ -34,7 +34,10 @@ from layerforge.resolve.pip_worker.settle import settle
 from layerforge.resolve.pip_worker.transfer import bring, disk_error
 from layerforge.resolve.tree import copy_tree, tree_digest
 
-_CONTAINER_HINT = 'builder = "container" compiles it for the target'
+_CONTAINER_HINT = (
+    "ask for a version that has a wheel that fits, or take a newer runtime; "
+    "compiling needs a container, which this release does not do yet"
+)
 # 1980-01-01, the first moment that a zip can tell.
 _EPOCH = "315532800"
 _git_lock = threading.Lock()

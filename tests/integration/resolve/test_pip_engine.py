@@ -393,6 +393,57 @@ def test_index_that_is_down_and_index_that_is_none(
         resolve("app")
 
 
+@pytest.mark.parametrize(
+    ("json", "page", "sentence"),
+    [
+        (True, b"<html>please log in</html>", "what {url} sends is not the page of a package index"),
+        (True, b"[]", "what {url} sends is not the page of a package index"),
+        (False, b"<html>please log in</html>", "{url} lists no files of app"),
+    ],
+)
+def test_what_answers_in_place_of_the_index_is_not_taken_for_a_missing_project(
+    resolve: Resolve,
+    local_index: LocalIndex,
+    make_wheel: MakeWheel,
+    json: bool,
+    page: bytes,
+    sentence: str,
+) -> None:
+    local_index.add(make_wheel("app"))
+    local_index.json = json
+    local_index.fail("/simple/app/", Fault(body=page))
+    with pytest.raises(PackageIndexError) as caught:
+        resolve("app")
+    assert caught.value.headline == sentence.format(url=f"{local_index.url}app/")
+    assert caught.value.hint == ("open it in a browser: a proxy or a login may answer in place of the index")
+
+
+def test_that_an_index_is_asked_again_is_told_once(
+    local_index: LocalIndex, make_wheel: MakeWheel, tmp_path: Path
+) -> None:
+    local_index.add(make_wheel("app"))
+    local_index.fail("/simple/app/", Fault(times=2, drop=True))
+    request = ResolveRequest(
+        root=tmp_path,
+        target=AL2023,
+        requirements=(asked("app"),),
+        options=IndexOptions(index_url=local_index.url),
+    )
+    progress = RecordingProgress()
+    with PipClient(progress=progress, cache=Cache(tmp_path / "cache"), retries=2) as client:
+        assert pins(client.resolve(request)) == ["app==1.0"]
+    assert progress.notes == ["/simple/app/ cut the connection: asking again"]
+
+
+def test_a_cache_that_is_a_file_is_no_bug(resolve: Resolve, make_project: MakeSource, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("")
+    make_project("shared", directory=tmp_path / "shared")
+    with pytest.raises(BuildError) as caught:
+        resolve(Requirement(name="shared", path="shared", origin=Origin(path="r.in", line=1)))
+    assert str(tmp_path / "cache") in caught.value.headline
+    assert caught.value.headline.endswith(("Not a directory", "File exists"))
+
+
 def test_an_unencrypted_index_is_not_silently_ignored(resolve: Resolve) -> None:
     with pytest.raises(PackageIndexError) as caught:
         resolve("app", index_url="http://me:secret@index.example/simple/")
@@ -437,6 +488,25 @@ def test_folder_that_does_not_build_is_named_with_its_line(
     assert any("the backend is unhappy" in line for line in caught.value.details)
 
 
+@pytest.mark.parametrize(("wanted", "by"), [("app", ""), ("wanting", " (required by wanting)")])
+def test_sdist_that_tells_its_requirements_only_when_built_and_does_not_build(
+    resolve: Resolve,
+    local_index: LocalIndex,
+    make_wheel: MakeWheel,
+    make_sdist: MakeSource,
+    wanted: str,
+    by: str,
+) -> None:
+    local_index.add(make_sdist("app", fails="no compiler here"))
+    local_index.add(make_wheel("wanting", requires=["app"]))
+    with pytest.raises(BuildError) as caught:
+        resolve(wanted)
+    assert caught.value.headline.startswith(
+        f"requirements.in:1: app{by} cannot be built to learn what it requires: "
+    )
+    assert any("no compiler here" in line for line in caught.value.details)
+
+
 def test_folder_with_native_code_wants_a_container(
     resolve: Resolve, make_project: MakeSource, tmp_path: Path
 ) -> None:
@@ -447,7 +517,10 @@ def test_folder_with_native_code_wants_a_container(
         "r.in:2: shared has native code (it builds shared-1.0-cp313-cp313-linux_x86_64.whl): it must be "
         "compiled for python3.13-x86_64 in a container, as no wheel fits"
     )
-    assert caught.value.hint == 'builder = "container" compiles it for the target'
+    assert caught.value.hint == (
+        "ask for a version that has a wheel that fits, or take a newer runtime; "
+        "compiling needs a container, which this release does not do yet"
+    )
 
 
 @pytest.fixture
@@ -483,6 +556,8 @@ def test_git_that_is_not_there(resolve: Resolve, tmp_path: Path) -> None:
     with pytest.raises(PackageIndexError) as caught:
         resolve(Requirement(name="shared", url=url, origin=Origin(path="r.in", line=1)))
     assert caught.value.headline == (f"r.in:1: {(tmp_path / 'absent').as_uri()} cannot be fetched with git")
+    # In git's own words.
+    assert any("fatal:" in line for line in caught.value.details)
 
 
 def test_direct_url(resolve: Resolve, local_index: LocalIndex, make_wheel: MakeWheel) -> None:

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from layerforge import cli
+
+
+def test_container_builder_is_refused_rather_than_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAYERFORGE_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "orders").mkdir()
+    (tmp_path / "orders/app.py").write_text("")
+    config = tmp_path / "layerforge.toml"
+    config.write_text(
+        'runtime = "python3.13"\nbuilder = "container"\n[functions.orders]\nsource = "orders"\n'
+    )
+    assert cli.run(["build", "--config", str(config)]) == 6
+    assert capsys.readouterr().err == (
+        'error: layerforge.toml: builder = "container" is for a later release: '
+        "this one builds from wheels alone\n"
+        'hint: take builder = "wheels", or leave it out\n'
+    )
