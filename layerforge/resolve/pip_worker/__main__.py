@@ -15,11 +15,12 @@ from typing import Any, BinaryIO
 
 from layerforge.errors import BuildError, LayerforgeError
 from layerforge.model.url import redact
+from layerforge.os_errors import as_expected
 from layerforge.resolve.messages import encode_error
 from layerforge.resolve.pip_worker.channel import Channel
 
-# Said by pip of what we do on purpose.
-_KNOWN_REMARKS = ("Discarding", "neither a file nor a directory")
+# Said by pip of what we do on purpose, or tell of ourselves.
+_KNOWN_REMARKS = ("Discarding", "neither a file nor a directory", "does not provide the extra")
 
 
 def main() -> None:
@@ -77,10 +78,16 @@ def _serve(channel: Channel, method: Callable[[Any], Any], params: Any) -> None:
     except LayerforgeError as error:
         channel.send(event="error", error=encode_error(error))
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+        expected = _as_expected(error)
+        if expected is None:
             raise
-        full = BuildError("no space is left on the disk of the cache or of TMPDIR", hint="make room there")
-        channel.send(event="error", error=encode_error(full))
+        channel.send(event="error", error=encode_error(expected))
+
+
+def _as_expected(error: OSError) -> LayerforgeError | None:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return BuildError("no space is left on the disk of the cache or of TMPDIR", hint="make room there")
+    return as_expected(error)
 
 
 class _Remarks(logging.Handler):
@@ -93,13 +100,23 @@ class _Remarks(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass on what a user can do something about."""
-        text = record.getMessage()
+        text = _again(record) or f"pip: {record.getMessage()}"
         # What pip calls an error comes as an exception as well, and is told better from that.
         if record.levelno >= logging.ERROR or text in self._told:
             return
         self._told.add(text)
         if not any(remark in text for remark in _KNOWN_REMARKS):
-            self._channel.note(f"pip: {redact(text.splitlines()[0])}" if text else "")
+            self._channel.note(redact(text.splitlines()[0]))
+
+
+def _again(record: logging.LogRecord) -> str | None:
+    """Put pip's word that it asks again in ours: where, and why. None for any other remark."""
+    match record.args:
+        case (_, BaseException() as error, str(url)) if str(record.msg).startswith("Retrying"):
+            from layerforge.resolve.pip_worker.failures import connection_error
+
+            return f"{connection_error(url, error).sentence}: asking again"
+    return None
 
 
 def _listen_to_pip(channel: Channel) -> None:

@@ -116,6 +116,11 @@ def _unknown_project(name: str, parent: str | None, access: Access) -> Layerforg
                 hint="check the index URL: the one that pip wants ends in /simple/",
             )
     by = f" (required by {parent})" if parent else ""
+    if empty := [page for page in pages.values() if _is_empty(page, access)]:
+        return PackageIndexError(
+            f"{redact(empty[0])} lists no files of {name}{by}",
+            hint="open it in a browser: a proxy or a login may answer in place of the index",
+        )
     where = ", ".join(redacted((*access.index_urls, *access.options.find_links)))
     return ResolutionError(
         f"there is no project named {name}{by}",
@@ -126,6 +131,11 @@ def _unknown_project(name: str, parent: str | None, access: Access) -> Layerforg
 
 def _among(page: str, urls: Iterable[str]) -> bool:
     return any(redact(url).replace("****@", "") == redact(page).replace("****@", "") for url in urls)
+
+
+def _is_empty(page: str, access: Access) -> bool:
+    """Whether an index knows the project, and has nothing of it."""
+    return page.startswith(("http://", "https://")) and not _among(page, (*access.missing, *access.refused))
 
 
 def _is_wrong(index: str, access: Access) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from layerforge.errors import PackageIndexError
 from layerforge.model.url import redact
 
+_LINES_SHOWN = 20
+_FRAME = re.compile(r"|\[\d+ lines of output\]|\[end of output\]|No available output\.")
 _CREDENTIALS_HINT = (
     "pip takes credentials from the index URL (pip.conf, PIP_INDEX_URL, PIP_EXTRA_INDEX_URL), "
     "from netrc, or from keyring: check that one of them names this host"
@@ -87,6 +90,17 @@ def _causes(host: str) -> tuple[tuple[tuple[str, ...], str, str], ...]:
             "try again; a proxy in between may be limiting the size or time of downloads",
         ),
     )  # fmt: skip
+
+
+def output_of(error: BaseException) -> tuple[str, ...]:
+    """The last lines of the program whose failure pip reports with `error`; none if pip kept none."""
+    for one in _chain(error):
+        # pip shows it in a frame, as rich text.
+        said = str(getattr(one, "context", None) or "").splitlines()
+        shown_lines = [redact(line.rstrip()) for line in said if not _FRAME.fullmatch(line.strip())]
+        if shown_lines:
+            return tuple(shown_lines[-_LINES_SHOWN:])
+    return ()
 
 
 def digest_error(filename: str, *, url: str, expected: str, got: str) -> PackageIndexError:

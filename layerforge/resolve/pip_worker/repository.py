@@ -25,10 +25,10 @@ from pip._vendor.packaging.tags import Tag
 from pip._vendor.packaging.utils import canonicalize_name
 from piptools.repositories import PyPIRepository
 
-from layerforge.errors import LayerforgeError
+from layerforge.errors import LayerforgeError, PackageIndexError
 from layerforge.model.progress import Advance
 from layerforge.model.target import Target
-from layerforge.resolve.pip_worker.access import Access
+from layerforge.resolve.pip_worker.access import Access, redacted
 from layerforge.resolve.pip_worker.describe import WheelReader, archive_of_link
 from layerforge.resolve.pip_worker.sources import Builder, read_from_sdist
 
@@ -92,12 +92,24 @@ class TargetFinder(PackageFinder):
             return self._pages[name]
 
     def _load(self, name: str) -> list[InstallationCandidate]:
-        candidates = super().find_all_candidates(name)
+        candidates = self._read_pages(name)
         if candidates or "source" not in self.formats.allowed_by_user(name) or name in self.formats.sdists:
             return candidates
         self.formats.sdists.add(name)
         self.forget(name, keep_page=True)
-        return super().find_all_candidates(name)
+        return self._read_pages(name)
+
+    def _read_pages(self, name: str) -> list[InstallationCandidate]:
+        try:
+            return super().find_all_candidates(name)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            # pip takes what an index sends as JSON for granted.
+            asked = self.search_scope.get_index_urls_locations(name)
+            raise PackageIndexError(
+                f"what {' or '.join(redacted(asked))} sends is not the page of a package index",
+                details=[f"{type(error).__name__}: {error}"],
+                hint="open it in a browser: a proxy or a login may answer in place of the index",
+            ) from error
 
     def forget(self, name: str, *, keep_page: bool = False) -> None:
         """Judge the links of a project anew."""

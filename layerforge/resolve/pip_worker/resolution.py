@@ -6,7 +6,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pip._internal.exceptions import DistributionNotFound, PipError, UnsupportedPythonVersion
+from pip._internal.exceptions import (
+    DistributionNotFound,
+    FailedToPrepareCandidate,
+    InstallationSubprocessError,
+    PipError,
+    UnsupportedPythonVersion,
+)
 from pip._internal.models.link import Link
 from pip._internal.req.constructors import install_req_from_line
 from pip._vendor.packaging.specifiers import SpecifierSet
@@ -22,6 +28,7 @@ from layerforge.resolve.index import Pin, ResolveRequest, Selected
 from layerforge.resolve.pip_worker.access import Access
 from layerforge.resolve.pip_worker.causes import explain, names_that_need_sdists, tell_of_offers
 from layerforge.resolve.pip_worker.describe import archive_of_link
+from layerforge.resolve.pip_worker.failures import output_of
 from layerforge.resolve.pip_worker.repository import TargetRepository, markers_of
 from layerforge.resolve.pip_worker.roots import Line, Roots, applies
 
@@ -204,11 +211,19 @@ def _without(pins: Sequence[Pin], causes: Sequence[Any]) -> tuple[Pin, ...]:
 
 def _other_failure(error: PipError) -> ResolutionError | BuildError:
     said = [redact(line) for line in str(error).splitlines() if line.strip()]
-    details = said[1:20]
-    output = getattr(error, "output_lines", None) or getattr(error, "context", None)
-    if isinstance(output, list):
-        details += [redact(line.rstrip()) for line in output[-20:]]
+    details = [*said[1:20], *output_of(error)]
     sentence = said[0] if said else type(error).__name__
-    if "Subprocess" in type(error).__name__ or "FailedToPrepare" in type(error).__name__:
+    if isinstance(error, FailedToPrepareCandidate):
+        # `wanted->wanting->requirements.in:1`: those who ask for it, the nearest first.
+        *parents, where = redact(str(error.requirement_chain)).split("->")
+        by = f" (required by {parents[0]})" if parents else ""
+        return BuildError(
+            f"{error.package_name}{by} cannot be built to learn what it requires: {error.failed_step} failed",
+            where=where,
+            details=details,
+            hint=f"no wheel of it fits, and its source does not build here; "
+            f"`pip wheel --no-deps {error.package_name}` shows more",
+        )
+    if isinstance(error, InstallationSubprocessError):
         return BuildError(sentence, details=details, hint="the build backend of a source failed")
     return ResolutionError(sentence, details=details)

@@ -30,6 +30,7 @@ from layerforge.processes import failure_details, run_process
 from layerforge.resolve.engine import describe_target
 from layerforge.resolve.index import Selected
 from layerforge.resolve.pip_worker.access import Access
+from layerforge.resolve.pip_worker.failures import output_of
 from layerforge.resolve.pip_worker.settle import settle
 from layerforge.resolve.pip_worker.transfer import bring, disk_error
 from layerforge.resolve.tree import copy_tree, tree_digest
@@ -110,7 +111,7 @@ class Builder:
             what = f" at {source.requested_revision}" if source.requested_revision else ""
             raise PackageIndexError(
                 f"{redact(url)}{what} cannot be fetched with git",
-                details=[redact(line) for line in str(error).splitlines()[:5]],
+                details=output_of(error) or [redact(line) for line in str(error).splitlines()[:5]],
                 hint="check the URL and the revision, and that git itself may read it without asking "
                 "(ssh key, credential helper, netrc)",
             ) from error

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import subprocess
+import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -493,18 +495,27 @@ def test_sdist_that_tells_its_requirements_only_when_built_and_does_not_build(
     resolve: Resolve,
     local_index: LocalIndex,
     make_wheel: MakeWheel,
-    make_sdist: MakeSource,
+    tmp_path: Path,
     wanted: str,
     by: str,
 ) -> None:
-    local_index.add(make_sdist("app", fails="no compiler here"))
+    with tarfile.open(tmp_path / "app-1.0.tar.gz", "w:gz") as sdist:
+        for name, text in {
+            "setup.py": "",
+            "PKG-INFO": "Metadata-Version: 2.1\nName: app\nVersion: 1.0\n",
+        }.items():
+            member = tarfile.TarInfo(f"app-1.0/{name}")
+            member.size = len(text)
+            sdist.addfile(member, io.BytesIO(text.encode()))
+    local_index.add(tmp_path / "app-1.0.tar.gz")
     local_index.add(make_wheel("wanting", requires=["app"]))
     with pytest.raises(BuildError) as caught:
         resolve(wanted)
     assert caught.value.headline.startswith(
         f"requirements.in:1: app{by} cannot be built to learn what it requires: "
     )
-    assert any("no compiler here" in line for line in caught.value.details)
+    # The index has no setuptools.
+    assert any("No matching distribution found for setuptools" in line for line in caught.value.details)
 
 
 def test_folder_with_native_code_wants_a_container(

@@ -25,6 +25,10 @@ URL = "https://me:secret@index.example/simple/app/#sha256=00"
             "https://****@index.example/simple/app/ cannot be reached through the proxy",
         ),
         (
+            OSError("ProxyError: Tunnel connection failed: 407 Proxy Authentication Required"),
+            "https://****@index.example/simple/app/ cannot be reached: the proxy asks for credentials (407)",
+        ),
+        (
             OSError("[Errno -2] Name or service not known"),
             "https://****@index.example/simple/app/ cannot be reached: its name is not known",
         ),
