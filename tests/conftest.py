@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,10 @@ def isolated_environment(
     for name, value in _isolated_variables(home).items() if not network else ():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LAYERFORGE_CACHE_DIR", str(home / "cache" / "layerforge"))
+    # Tests look for temporary files left behind, and others run beside them.
+    (home / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(home / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
     return home
 
 
