@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
 import click
 
 from layerforge.cache import Cache
@@ -13,7 +16,12 @@ from layerforge.commands.pipeline import (
     lock_or_relock,
     read_project,
 )
+from layerforge.model.finding import Finding, Severity
+from layerforge.report.lock_changes import describe_changes
 from layerforge.report.summary import count
+
+if TYPE_CHECKING:
+    from layerforge.model.lock import Lock
 
 
 @click.command("lock")
@@ -46,7 +54,8 @@ def command(options: Options, *, locked: bool, upgrade: bool, packages: tuple[st
     )
     with PipClient(progress=options.output, cache=cache) as client:
         done = lock_or_relock(project, options, client, locking)
-    options.output.findings(done.remarks)
+    findings = (*done.remarks, *_not_locked(locking.upgrade_packages, done.locks))
+    options.output.findings(findings)
     options.output.result(
         lambda: {
             "locks": [
@@ -59,18 +68,34 @@ def command(options: Options, *, locked: bool, upgrade: bool, packages: tuple[st
                 for lock in done.locks
             ],
             "written": list(done.changed),
-            "findings": findings_document(done.findings),
+            "findings": findings_document((*project.findings, *findings)),
         },
         lambda: _summary(done),
     )
 
 
+def _not_locked(names: frozenset[str], locks: tuple[Lock, ...]) -> list[Finding]:
+    locked = {distribution.name for lock in locks for distribution in lock.distributions}
+    return [
+        Finding(
+            severity=Severity.WARNING,
+            code="not-locked",
+            subject=name,
+            sentence=f"no function needs {name}: there was nothing to upgrade",
+            hint=f"did you mean {near[0]}?" if (near := get_close_matches(name, locked, n=1)) else None,
+        )
+        for name in sorted(names - locked)
+    ]
+
+
 def _summary(done: LockedProject) -> str:
     lines = []
+    previous = {lock.cohort: lock for lock in done.previous}
     for lock in done.locks:
         name = f"pylock.{lock.cohort}.toml"
         lines.append(
             f"{name}: {count(lock.distributions, 'distribution')} for {count(lock.functions, 'function')} "
             f"on {lock.target.name}{'' if name in done.changed else ' (unchanged)'}"
         )
+        lines += [f"  {change}" for change in describe_changes(previous.get(lock.cohort), lock)]
     return "\n".join(lines)

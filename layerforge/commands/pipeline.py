@@ -33,8 +33,9 @@ class Locking:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LockedProject:
-    """A project with locks that fit it. `changed` names the lock files that were written.
+    """A project with locks that fit it.
 
+    `changed` names the lock files that are not what they were, `previous` holds what they were.
     `remarks` is what the resolution found; what was found of the project has been shown by then.
     """
 
@@ -42,6 +43,7 @@ class LockedProject:
     locks: tuple[Lock, ...]
     remarks: tuple[Finding, ...] = ()
     changed: tuple[str, ...] = ()
+    previous: tuple[Lock, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -80,6 +82,7 @@ def lock_or_relock(project: Project, options: Options, client: PipClient, lockin
     Raises StaleLockError under --locked and --offline if the ones there are do not fit.
     """
     from layerforge.resolve.freshness import stale_reasons
+    from layerforge.resolve.lock_files import lock_paths
     from layerforge.resolve.lockfile import read_locks, write_locks
     from layerforge.resolve.locking import lock_project
 
@@ -87,7 +90,7 @@ def lock_or_relock(project: Project, options: Options, client: PipClient, lockin
     previous = read_locks(project.root)
     reasons = stale_reasons(project, previous)
     if not reasons and not locking.upgrade and not locking.upgrade_packages:
-        return LockedProject(project=project, locks=previous)
+        return LockedProject(project=project, locks=previous, previous=previous)
     if locking.locked or locking.offline:
         raise stale_error(reasons, missing=not previous)
     for reason in reasons[:_REASONS_SHOWN] if previous else ():
@@ -101,12 +104,14 @@ def lock_or_relock(project: Project, options: Options, client: PipClient, lockin
         upgrade=locking.upgrade,
         upgrade_packages=locking.upgrade_packages,
     )
+    before = {path: path.read_bytes() for path in lock_paths(project.root)}
     written = write_locks(project.root, result.locks)
     return LockedProject(
         project=project,
         locks=result.locks,
         remarks=result.findings,
-        changed=tuple(path.name for path in written),
+        changed=tuple(path.name for path in written if path.read_bytes() != before.get(path)),
+        previous=previous,
     )
 
 
