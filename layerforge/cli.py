@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import signal
 import sys
@@ -13,8 +12,8 @@ from typing import NoReturn
 import click
 
 from layerforge import __version__
-from layerforge.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, BuildError, LayerforgeError
-from layerforge.model.url import redact
+from layerforge.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, LayerforgeError
+from layerforge.os_errors import as_expected
 from layerforge.output import Output, wants_json
 
 # Name and short help of every command; the module layerforge.commands.<name> holds the rest.
@@ -113,11 +112,11 @@ def run(arguments: Sequence[str]) -> int:
         sys.stderr.close()
         return EXIT_OK
     except OSError as error:
-        expected = _as_expected(error)
+        expected = as_expected(error)
         if expected is None:
             output.bug()
             return EXIT_BUG
-        output.error(expected)
+        _tell(output, expected)
         return expected.exit_code
     except Exception:  # noqa: BLE001 - the boundary: a bug is shown whole, never swallowed
         output.bug()
@@ -125,24 +124,12 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else EXIT_OK
 
 
-# What the machine, not our code, is the reason of.
-_ENVIRONMENT_ERRNOS = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE),
-    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EIO),
-}
-
-
-def _as_expected(error: OSError) -> LayerforgeError | None:
-    """Return what the machine refused as an error of its own kind; None for what is our bug."""
-    if error.errno not in _ENVIRONMENT_ERRNOS:
-        return None
-    what = f"cannot use {redact(str(error.filename))}" if error.filename else "cannot go on"
-    hint = (
-        "free some space"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        else "check that it is what it should be, and its permissions"
-    )
-    return BuildError(f"{what}: {error.strerror}", hint=f"{hint}, then run the same command again")
+def _tell(output: Output, error: LayerforgeError) -> None:
+    try:
+        output.error(error)
+    except OSError:
+        # It is stdout that takes nothing more, and with --json errors go there.
+        Output(no_color=output.no_color).error(error)
 
 
 def _on_terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -54,7 +54,7 @@ class Output:
     def result(self, document: Callable[[], dict[str, Any]], text: Callable[[], str]) -> None:
         """Put the result on stdout, in the one form that was asked for."""
         if self.as_json:
-            sys.stdout.write(json.dumps(document(), indent=2, ensure_ascii=False) + "\n")
+            _print_json(document())
         else:
             shown = text()
             if shown:
@@ -97,7 +97,7 @@ class Output:
                     "exit_code": error.exit_code,
                 }
             }
-            sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+            _print_json(document)
         else:
             self._problem(Severity.ERROR, error.sentence, error.where, error.details, error.hint)
 
@@ -111,7 +111,7 @@ class Output:
                     "exit_code": error.exit_code,
                 }
             }
-            sys.stdout.write(json.dumps(document, indent=2) + "\n")
+            _print_json(document)
         else:
             error.show(sys.stderr)
 
@@ -220,6 +220,16 @@ class Output:
             self._live.console.print(click.unstyle(text.rstrip("\n")), markup=False)
             return
         click.echo(text, file=stream, nl=False, color=False if self.no_color else None)
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        # The locale cannot spell it, or a file name is no text at all: JSON's own escapes can.
+        text = json.dumps(document, indent=2)
+    sys.stdout.write(f"{text}\n")
 
 
 def _amount(amount: int, unit: str) -> str:

@@ -48,7 +48,8 @@ class BuildInputs:
 
     def key(self) -> str:
         """Name the place that this build is of."""
-        return hashlib.sha256(f"{self.snapshot.project.root}\0{self.output}".encode()).hexdigest()
+        place = f"{self.snapshot.project.root}\0{self.output}"
+        return hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()
 
 
 def _add_code(digest: hashlib._Hash, project: Project, source: str) -> None:

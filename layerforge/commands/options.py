@@ -19,7 +19,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """Common options, parsed. `jobs` is how many files are worked on at once."""
+    """Common options, parsed. `config` is absolute; `jobs` is how many files are worked on at once."""
 
     config: Path | None
     jobs: int
@@ -28,7 +28,7 @@ class Options:
     @property
     def root(self) -> Path:
         """The project root: where the config lies, or the current directory."""
-        return self.config.absolute().parent if self.config else Path.cwd()
+        return self.config.parent if self.config else Path.cwd()
 
 
 def _default_jobs() -> int:
@@ -70,6 +70,8 @@ def common_options(command: _Command) -> _Command:
             raise click.UsageError("-q and -v exclude each other.")
         verbosity = -1 if quiet else int(verbose)
         output = Output(as_json=as_json, verbosity=verbosity, no_color=no_color)
+        # Seen from anywhere; but a link stays one, as the project lies where the link does.
+        config = config and config.parent.resolve() / config.name
         return command(Options(config=config, jobs=jobs, output=output), **rest)
 
     return wrapped  # type: ignore[return-value]

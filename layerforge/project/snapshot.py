@@ -51,7 +51,9 @@ class Snapshot:
     def key(self) -> str:
         """Digest of all that was read: equal keys, equal projects."""
         lines = [f"{path}\0{mark}" for path, mark in sorted(self.fingerprint.items())]
-        return hashlib.sha256("\n".join([str(self.project.root), __version__, *lines]).encode()).hexdigest()
+        return hashlib.sha256(
+            "\n".join([str(self.project.root), __version__, *lines]).encode(errors="surrogateescape")
+        ).hexdigest()
 
 
 def recall(cache: Cache, root: Path, config: Path | None) -> Snapshot | None:
@@ -100,7 +102,8 @@ def _place_key(root: Path, config: Path | None) -> str:
     # A runtime's deprecation date may pass between two runs, and findings tell of it.
     today = datetime.date.today()  # noqa: DTZ011 - dates of AWS have no zone
     passed = sum(1 for r in RUNTIMES.values() if r.deprecated and r.deprecated <= today)
-    return hashlib.sha256(f"{__version__}\0{root}\0{config}\0{passed}".encode()).hexdigest()
+    place = f"{__version__}\0{root}\0{config}\0{passed}"
+    return hashlib.sha256(place.encode(errors="surrogateescape")).hexdigest()
 
 
 def _uses_environment(path: Path) -> bool:

@@ -24,7 +24,10 @@ from layerforge.model.target import ARCHITECTURES, RUNTIMES, Target
 
 _T = TypeVar("_T", str, int, list[Any], dict[str, Any])
 FORMAT = 1
-_HINT = "run `layerforge lock` to write it anew"
+_HINT = (
+    "restore it from version control; or delete it and run `layerforge lock`, "
+    "which then takes the newest versions that fit"
+)
 _CONFLICT = re.compile(r"^(?:<{7}|>{7})(?: |$)", re.MULTILINE)
 _ROOT = re.compile(
     r"(?P<name>[a-z0-9._-]+)(?:\[(?P<extras>[^\]]*)\])?(?P<specifier>[^ ]*) \((?P<origin>.*)\)"

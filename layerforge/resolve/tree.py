@@ -56,7 +56,7 @@ def tree_digest(path: Path) -> str:
             with file.open("rb") as stream:
                 content = hashlib.file_digest(stream, "sha256").digest()
         # Lengths in front, so that no two trees read the same.
-        digest.update(f"{kind} {len(name)} {name} {len(content)} ".encode())
+        digest.update(f"{kind} {len(name)} {name} {len(content)} ".encode(errors="surrogateescape"))
         digest.update(content)
     return digest.hexdigest()
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,13 @@ def test_where_it_lies_does_not_count_and_a_copy_is_the_same(project: Path, tmp_
     assert tree_digest(tmp_path / "copy") == tree_digest(project)
     assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == [".git", "pyproject.toml", "src"]
     assert (tmp_path / "copy/.git").readlink() == project / ".git"
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS takes no such names")
+def test_names_that_are_no_text_count_as_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("")
+    before = tree_digest(tmp_path)
+    (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("")
+    named = tree_digest(tmp_path)
+    (tmp_path / os.fsdecode(b"caf\xe9.txt")).rename(tmp_path / os.fsdecode(b"caf\xe8.txt"))
+    assert len({before, named, tree_digest(tmp_path)}) == 3
