@@ -131,7 +131,9 @@ def _project_name(top: Table) -> str | None:
 
 
 def _runtime(table: Table) -> str | None:
-    return table.string("runtime", choices=RUNTIMES)
+    given = table.data.get("runtime")
+    hint = f'write "python{given}"' if f"python{given}" in RUNTIMES else None
+    return table.string("runtime", choices=RUNTIMES, hint=hint)
 
 
 def _architecture(table: Table) -> str | None:

@@ -148,13 +148,17 @@ class _Reading:
         for path in tree.top_templates:
             own = [f for f in tree.functions if f.template.path == path]
             self._note(path, f"found {path} with {_count(len(own), 'function')}")
+        nested = [f.template.path for f in tree.functions if f.template.path not in tree.top_templates]
+        if nested:
+            where = some_of(sorted(set(nested)))
+            self._note(nested[0], f"found {_count(len(nested), 'function')} in nested applications: {where}")
 
     def folders(self) -> list[tuple[str, str]]:
         """Find functions as folders; gives names and folders."""
         folders = name_folders(find_function_folders(self.root))
         if folders:
             names = [folder for _, folder in folders]
-            self._note(names[0], f"found {_count(len(names), 'function')} as folders: {some_of(names)}")
+            self._note(names[0], f"found {_count(len(names), 'function folder')}: {some_of(names)}")
         return folders
 
     def raise_if_nothing(self, anything: bool) -> None:
@@ -194,7 +198,7 @@ class _Reading:
 
     def function(self, draft: FunctionDraft, config: Config) -> Function:
         """Read the requirements of a function."""
-        manifests = self._manifests(draft)
+        manifests = self._manifests(draft, config)
         asked = (
             self._requirements(manifests, draft, config)
             if manifests
@@ -214,9 +218,17 @@ class _Reading:
         self._remark(function)
         return function
 
-    def _manifests(self, draft: FunctionDraft) -> tuple[str, ...]:
+    def _manifests(self, draft: FunctionDraft, config: Config) -> tuple[str, ...]:
         if draft.manifests is not None:
-            return tuple(join_path("", path) for path in draft.manifests)
+            named = tuple(join_path("", path) for path in draft.manifests)
+            for path in named:
+                if not (self.root / path).exists():
+                    raise ConfigError(
+                        f"the requirement file {path} does not exist",
+                        where=f"{config.path}: functions.{draft.name}.requirements",
+                        hint="paths are relative to the folder of the config",
+                    )
+            return named
         if draft.source not in self._found:
             self._found[draft.source] = self.find_manifests(self.root, draft.source)
         return self._found[draft.source]

@@ -157,6 +157,14 @@ def test_several_templates_and_none() -> None:
             None,
         ),
         (
+            'runtime = "3.13"',
+            (
+                "runtime: unexpected value '3.13' (expected 'python3.10', 'python3.11', 'python3.12', "
+                "'python3.13', 'python3.14' or 'python3.15')"
+            ),
+            'write "python3.13"',
+        ),
+        (
             'architecture = "aarch64"',
             "architecture: unexpected value 'aarch64' (expected 'x86_64' or 'arm64')",
             "AWS spells it arm64",

@@ -79,6 +79,7 @@ def test_config_and_template(tmp_path: Path) -> None:
                 """,
             "template.yaml": f"Resources:\n  Orders: {FUNCTION}\n",
             "src/requirements.in": "",
+            "common.in": "",
             "job/app.py": "",
         },
     )
@@ -128,6 +129,32 @@ def test_nothing_but_a_template(tmp_path: Path) -> None:
     assert project.config_file is None
 
 
+def test_nested_functions_are_counted_apart(tmp_path: Path) -> None:
+    nested = "{Type: AWS::Serverless::Application, Properties: {Location: inner/template.yaml}}"
+    project = load(
+        tmp_path,
+        {
+            "template.yaml": f"Resources:\n  A: {FUNCTION}\n  App: {nested}\n",
+            "inner/template.yaml": f"Resources:\n  B: {FUNCTION}\n",
+            "src/requirements.in": "",
+            "inner/src/requirements.in": "",
+        },
+    )
+    assert sentences(project) == [
+        ("discovered", "found template.yaml with 1 function", None),
+        ("discovered", "found 1 function in nested applications: inner/template.yaml", None),
+    ]
+
+
+def test_missing_requirement_file_is_told_with_the_key_that_names_it(tmp_path: Path) -> None:
+    config = 'runtime = "python3.12"\n[functions.a]\nsource = "a"\nrequirements = "a/reqs.txt"\n'
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, {"layerforge.toml": config, "a/app.py": ""})
+    assert caught.value.headline == (
+        "layerforge.toml: functions.a.requirements: the requirement file a/reqs.txt does not exist"
+    )
+
+
 def test_nothing_but_folders(tmp_path: Path) -> None:
     project = load(tmp_path, {"functions/a/requirements.in": "", "lambdas/b/requirements.in": ""})
     assert [(f.name, f.target, f.source, f.manifests, f.origin) for f in project.functions] == [
@@ -135,7 +162,7 @@ def test_nothing_but_folders(tmp_path: Path) -> None:
         ("b", X86, "lambdas/b", ("lambdas/b/requirements.in",), Origin(path="lambdas/b")),
     ]
     assert sentences(project) == [
-        ("discovered", "found 2 functions as folders: functions/a and lambdas/b", None),
+        ("discovered", "found 2 function folders: functions/a and lambdas/b", None),
         ("runtime-assumed", "nothing says which runtime a and b have: python3.13 is assumed", None),
     ]
 
