@@ -27,12 +27,12 @@ def summarise_build(manifest: Manifest, built: Sequence[str], *, folder: Path, d
     new_layers = len(layers.intersection(built))
     new_codes = len(built) - new_layers
     codes = sum(1 for function in manifest.functions.values() if function.code)
-    everything = f"{_zips(len(layers), codes)} in {shown}"
+    everything = _zips(len(layers), codes)
     if not built:
-        return f"{everything}: nothing changed, nothing was done"
+        return f"{everything} in {shown}: nothing changed, nothing was done"
     if (new_layers, new_codes) == (len(layers), codes):
-        return f"built {everything}"
-    return f"built {_zips(new_layers, new_codes)}; there are {everything}"
+        return f"built {everything} in {shown}"
+    return f"built {_zips(new_layers, new_codes)}; {shown} holds {everything}"
 
 
 def _zips(layers: int, codes: int) -> str:

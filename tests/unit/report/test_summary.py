@@ -47,8 +47,8 @@ def manifest(*, layers: list[str], codes: list[str]) -> Manifest:
     ("built", "said"),
     [
         (("a", "b", "orders (code)"), "built 2 layers and 1 code zip in .layerforge"),
-        (("orders (code)",), "built 1 code zip; there are 2 layers and 1 code zip in .layerforge"),
-        (("a",), "built 1 layer; there are 2 layers and 1 code zip in .layerforge"),
+        (("orders (code)",), "built 1 code zip; .layerforge holds 2 layers and 1 code zip"),
+        (("a",), "built 1 layer; .layerforge holds 2 layers and 1 code zip"),
         ((), "2 layers and 1 code zip in .layerforge: nothing changed, nothing was done"),
     ],
 )
