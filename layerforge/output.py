@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Where stdout is no terminal: what fits the log of a CI service without being wrapped.
 _LOG_WIDTH = 120
 # A task that takes longer is announced off a terminal, so that a log that stands still says at what.
-_ANNOUNCE_AFTER = 2.0
+_ANNOUNCE_AFTER = 5.0
 # A task that was shorter is not worth a line, except with -v.
 _WORTH_TELLING = 0.1
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
