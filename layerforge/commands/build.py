@@ -96,8 +96,10 @@ def _build(
     from layerforge.resolve.pip_client import PipClient
 
     with PipClient(progress=options.output, cache=cache) as client:
+        # First what is quick to fail: a folder that is not there.
+        code_sizes = measure_code(project)
         done = lock_or_relock(project, options, client, locking)
-        planned = plan_layers(project, done.locks, measure_code(project))
+        planned = plan_layers(project, done.locks, code_sizes)
         options.output.findings((*done.remarks, *planned.findings))
         if planned.has_errors:
             _refuse(options, (*done.findings, *planned.findings))

@@ -30,9 +30,10 @@ def command(options: Options, *, locked: bool) -> int:
 
     cache = Cache()
     project = read_project(options, cache)
+    code_sizes = measure_code(project)
     with PipClient(progress=options.output, cache=cache) as client:
         done = lock_or_relock(project, options, client, Locking(locked=locked))
-    planned = plan_layers(project, done.locks, measure_code(project))
+    planned = plan_layers(project, done.locks, code_sizes)
     findings = (*done.findings, *planned.findings)
     options.output.findings((*done.remarks, *planned.findings))
     options.output.result(

@@ -23,3 +23,18 @@ def test_container_builder_is_refused_rather_than_passed_over(
         "this one builds from wheels alone\n"
         'hint: take builder = "wheels", or leave it out\n'
     )
+
+
+@pytest.mark.parametrize("command", ["build", "plan"])
+def test_missing_code_is_told_before_anything_is_resolved(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("LAYERFORGE_CACHE_DIR", str(tmp_path / "cache"))
+    config = tmp_path / "layerforge.toml"
+    config.write_text('runtime = "python3.13"\n[functions.orders]\nsource = "nope"\n')
+    assert cli.run([command, "--config", str(config)]) == 2
+    assert capsys.readouterr().err == (
+        "error: layerforge.toml:2: the code nope does not exist\n"
+        "hint: correct the path (CodeUri is relative to its template), or build what puts it there\n"
+    )
+    assert not list(tmp_path.glob("pylock.*"))
