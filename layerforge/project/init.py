@@ -42,7 +42,8 @@ def _settings_lines(project: Project) -> list[str]:
     lines += _default_lines(_common_target(project))
     defaults = ProjectSettings(name="")
     lines.append(_choice("resolver", settings.resolver, RESOLVERS))
-    lines.append(_choice("builder", settings.builder, BUILDERS))
+    # What this release refuses is no choice to offer.
+    lines.append(_choice("builder", settings.builder, [name for name in BUILDERS if name != "container"]))
     if settings.output != defaults.output:
         lines.append(_line("output", settings.output, "where layers are built"))
     return lines

@@ -88,7 +88,7 @@ template = []  # no template: the functions are named below
 runtime = "python3.13"  # of functions that say nothing else
 architecture = "x86_64"  # or "arm64"
 resolver = "pip-tools"  # or "uv"
-builder = "auto"  # or "container", "wheels"
+builder = "auto"  # or "wheels"
 
 [functions.orders]
 source = "functions/orders"
