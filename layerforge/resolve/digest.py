@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import posixpath
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from layerforge.model.function import Function
@@ -28,13 +29,15 @@ def input_digest(
     *,
     target: Target,
     options: IndexOptions = IndexOptions(),
+    local: Iterable[str] = (),
     read: ReadFile,
 ) -> str:
     """Return a hex sha256 over the requirements, constraints and options of a cohort's functions.
 
     `options` are those of the config. `read` returns a file's bytes by its path relative to the
     project root, or None: a local project's pyproject.toml and setup files count, since they say
-    what it requires.
+    what it requires. `local` are the folders in the lock: some are taken in by others of them, which
+    only the build backend knew.
     """
     requirements = [r for function in functions for r in function.requirements.requirements]
     document = {
@@ -42,7 +45,7 @@ def input_digest(
         "target": target.name,
         "options": _options(options),
         "functions": {function.name: _function(function) for function in functions},
-        "local": _local_files(requirements, read),
+        "local": _local_files({*local, *(_local_path(r) for r in requirements if r.path)}, read),
     }
     text = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
@@ -96,9 +99,9 @@ def _options(options: IndexOptions) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value}
 
 
-def _local_files(requirements: Sequence[Requirement], read: ReadFile) -> dict[str, str]:
+def _local_files(paths: Iterable[str], read: ReadFile) -> dict[str, str]:
     found: dict[str, str] = {}
-    for path in sorted({_local_path(r) for r in requirements if r.path}):
+    for path in sorted({posixpath.normpath(path) for path in paths}):
         for name in ("", *_PROJECT_FILES):
             file = f"{path}/{name}" if name else path
             data = read(file)

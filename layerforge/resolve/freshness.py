@@ -42,7 +42,13 @@ def stale_reasons(
 
 def is_fresh(lock: Lock, functions: Sequence[Function], project: Project, read: ReadFile) -> bool:
     """Whether a lock was made for exactly what these functions ask for now."""
-    digest = input_digest(functions, target=lock.target, options=project.settings.options, read=read)
+    digest = input_digest(
+        functions,
+        target=lock.target,
+        options=project.settings.options,
+        local=[one.local.path for one in lock.distributions if one.local],
+        read=read,
+    )
     return digest == lock.input_digest
 
 

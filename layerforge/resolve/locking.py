@@ -172,6 +172,7 @@ class _Run:
                 functions,
                 target=target,
                 options=project.settings.options,
+                local=[one.local.path for one in distributions if one.local],
                 read=reader_below(project.root),
             ),
         )

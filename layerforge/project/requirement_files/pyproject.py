@@ -58,10 +58,11 @@ def read_pyproject(path: Path, places: Places, *, extras: Iterable[str], groups:
 
 
 def read_sourced(path: Path, places: Places, *, extras: Iterable[str]) -> Contents:
-    """Those dependencies of a local project that `[tool.uv.sources]` takes from a path or URL.
+    """Those dependencies of a local project that it takes from a path or URL.
 
-    The metadata of its wheel tells only their names, and an index would be asked for them: so
-    they are asked for beside it. A project that cannot be read so has none.
+    They may be in `[project]`, in `[tool.uv.sources]` or in Poetry's table. The metadata of its wheel
+    tells only their names, and an index would be asked for them: so they are asked for beside it. A
+    project that cannot be read so has none.
     """
     document = read_toml(path, places)
     reader = _Reader(document=document, sources=find_uv_sources(document, places), places=places)
@@ -69,13 +70,33 @@ def read_sourced(path: Path, places: Places, *, extras: Iterable[str]) -> Conten
     if "dependencies" in project.get("dynamic", []):
         return Contents()
     known = {_normal(key) for key in project.get("optional-dependencies", {})}
-    found = [*reader.dependencies()]
+    found = [*reader.dependencies(), *_poetry_paths(document, places)]
     for extra in extras:
         found += reader.optional(extra) if extra in known else ()
     return Contents(
         requirements=tuple(requirement for requirement in found if requirement.path or requirement.url),
         files=reader.files(),
     )
+
+
+def _poetry_paths(document: TomlFile, places: Places) -> Iterator[Requirement]:
+    """`models = {path = "../models", develop = true}`; extras alone bring what is optional."""
+    for name, value in document.table("tool", "poetry", "dependencies").items():
+        for entry in value if isinstance(value, list) else [value]:
+            path = entry.get("path") if isinstance(entry, Mapping) and not entry.get("optional") else None
+            if not isinstance(path, str):
+                continue
+            extras = f"[{','.join(map(str, entry['extras']))}]" if entry.get("extras") else ""
+            marker = f" ; {entry['markers']}" if entry.get("markers") else ""
+            place = path if path.startswith((".", "/")) else f"./{path}"
+            yield read_reference(
+                Reference(
+                    text=f"{name}{extras} @ {place}{marker}",
+                    places=places,
+                    holder=document.path,
+                    origin=document.origin("tool.poetry.dependencies", name),
+                )
+            )
 
 
 def names_in(path: Path, places: Places) -> tuple[frozenset[str], frozenset[str]]:

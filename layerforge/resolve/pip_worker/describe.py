@@ -131,9 +131,9 @@ def _describe(selected: Selected, reader: WheelReader, builder: Builder) -> Desc
         return _described(dataclasses.replace(selected, wheel=wheel), read.facts)
     if selected.sdist is not None:
         selected = dataclasses.replace(selected, sdist=builder.bring_sdist(selected.sdist))
-    path, filename = builder.build(selected)
-    with path.open("rb") as stream:
-        return _described(selected, read_facts(stream, filename=filename))
+    built = builder.build(selected)
+    with built.path.open("rb") as stream:
+        return _described(selected, read_facts(stream, filename=built.filename))
 
 
 def _described(selected: Selected, facts: WheelFacts) -> Described:

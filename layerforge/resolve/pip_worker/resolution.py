@@ -51,6 +51,7 @@ class Resolution:
             try:
                 lines = [self.roots.line(one) for one in _unique(self.request.requirements)]
                 constraints = [self.roots.line(one) for one in _unique(self.request.constraints)]
+                constraints += self.roots.beside.values()
                 self._look_ahead()
                 chosen = self._attempts(lines, constraints)
             finally:

@@ -23,7 +23,7 @@ from layerforge.model.requirement import Origin, Requirement
 from layerforge.model.url import redact, strip_credentials
 from layerforge.resolve.index import Selected
 from layerforge.resolve.pip_worker.access import Access, repository_url
-from layerforge.resolve.pip_worker.sources import Builder
+from layerforge.resolve.pip_worker.sources import Builder, Built
 
 Result = TypeVar("Result")
 
@@ -45,12 +45,17 @@ class Line:
 
 @dataclass(kw_only=True, slots=True)
 class Roots:
-    """Makes lines. `sources` tells, by the URL of a wheel that was built here, what it was built from."""
+    """Makes lines. `sources` tells, by the URL of a wheel that was built here, what it was built from.
+
+    `beside` holds, by place, the folders that such wheels take requirements from: constraints, as
+    they say where something is to come from if it is needed at all.
+    """
 
     root: Path
     access: Access
     builder: Builder
     sources: dict[str, Selected] = field(default_factory=dict)
+    beside: dict[str, Line] = field(default_factory=dict)
 
     def line(self, requirement: Requirement) -> Line:
         """One requirement or constraint."""
@@ -76,6 +81,7 @@ class Roots:
                 built = self._at(
                     requirement, lambda: self.builder.build_folder(requirement.path or "", label)
                 )
+                self._take_beside(built, path, label, requirement.origin)
                 local = LocalSource(path=self.relative(str(path)))
                 return self._built(built, Selected(name="", version="", local=local))
             if not path.is_file():
@@ -91,6 +97,20 @@ class Roots:
                 where=str(requirement.origin),
             )
         return self._at(requirement, lambda: self._from_git(requirement, url.removeprefix("git+")))
+
+    def _take_beside(self, built: Built, folder: Path, label: str, origin: Origin) -> None:
+        for name, place in built.beside.items():
+            path = self.relative(str(folder / place))
+            if path in self.beside:
+                continue
+            if not (self.root / path).exists():
+                raise ConfigError(
+                    f"{label} takes {name} from {path}, which does not exist", where=str(origin)
+                )
+            wanted = Requirement(name=name, path=path, origin=origin)
+            # Known before it is built: two folders may take each other.
+            self.beside[path] = Line(text=name, origin=origin, hashes={})
+            self.beside[path] = self.line(wanted)
 
     def _from_git(self, requirement: Requirement, url: str) -> tuple[str, str | None]:
         repository, revision, _ = Git.get_url_rev_and_auth(f"git+{url.split('#', 1)[0]}")
@@ -111,8 +131,8 @@ class Roots:
         built = self.builder.build_git(pinned, requirement.name or source.url)
         return self._built(built, Selected(name="", version="", vcs=pinned))
 
-    def _built(self, built: tuple[Path, str], source: Selected) -> tuple[str, str]:
-        blob, filename = built
+    def _built(self, built: Built, source: Selected) -> tuple[str, str]:
+        blob, filename = built.path, built.filename
         placed = Path(tempfile.gettempdir()) / blob.name[:16]
         placed.mkdir(exist_ok=True)
         link = placed / filename

@@ -81,10 +81,10 @@ class Service:
         target, root = decode(Target, params["target"]), Path(params["root"])
         cache, access = Cache(Path(params["cache"])), self._access(params, root)
         builder = Builder(access, cache, target=target, root=root, progress=self._channel)
-        blob, filename = builder.build(decode(Selected, params["source"]))
-        built = Path(params["directory"]) / filename
-        built.parent.mkdir(parents=True, exist_ok=True)
-        temporary = built.with_name(f".{filename}.part")
-        shutil.copyfile(blob, temporary)
-        temporary.replace(built)
-        return str(built)
+        built = builder.build(decode(Selected, params["source"]))
+        placed = Path(params["directory"]) / built.filename
+        placed.parent.mkdir(parents=True, exist_ok=True)
+        temporary = placed.with_name(f".{built.filename}.part")
+        shutil.copyfile(built.path, temporary)
+        temporary.replace(placed)
+        return str(placed)

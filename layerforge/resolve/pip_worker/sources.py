@@ -12,9 +12,10 @@ import threading
 import tomllib
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from pip._internal.exceptions import BadCommand, InstallationError
 from pip._internal.utils.misc import hide_url
@@ -31,6 +32,7 @@ from layerforge.resolve.engine import describe_target
 from layerforge.resolve.index import Selected
 from layerforge.resolve.pip_worker.access import Access
 from layerforge.resolve.pip_worker.failures import output_of
+from layerforge.resolve.pip_worker.neighbours import BuiltFrom, take_neighbours
 from layerforge.resolve.pip_worker.settle import settle
 from layerforge.resolve.pip_worker.transfer import bring, disk_error
 from layerforge.resolve.tree import copy_tree, tree_digest
@@ -48,6 +50,14 @@ offered_of: dict[str, tuple[str, ...]] = {}
 _NATIVE_BACKENDS = ("mesonpy", "maturin", "scikit_build_core", "sipbuild", "py_build_cmake")
 
 
+class Built(NamedTuple):
+    """A wheel in the cache, its filename, and where it takes requirements from: folders by name."""
+
+    path: Path
+    filename: str
+    beside: Mapping[str, str]
+
+
 class Builder:
     """Builds with the index access of one request."""
 
@@ -60,8 +70,8 @@ class Builder:
         self._root = root
         self._progress = progress
 
-    def build(self, source: Selected) -> tuple[Path, str]:
-        """A wheel of `source` in the cache, and its filename. Raises BuildError."""
+    def build(self, source: Selected) -> Built:
+        """A wheel of `source` in the cache. Raises BuildError."""
         label = f"{source.name} {source.version}"
         if source.sdist is not None:
             sdist = self.bring_sdist(source.sdist)
@@ -73,7 +83,7 @@ class Builder:
             return self.build_folder(source.local.path, label)
         raise BuildError(f"{label} is a wheel already")
 
-    def build_folder(self, path: str, label: str) -> tuple[Path, str]:
+    def build_folder(self, path: str, label: str) -> Built:
         """The wheel of a project folder, `path` relative to the project root."""
         folder = (self._root / path).resolve()
         if not (folder / "pyproject.toml").is_file() and not (folder / "setup.py").is_file():
@@ -86,7 +96,7 @@ class Builder:
 
         return self._built(label, f"tree {tree_digest(folder)}", copied, in_place=folder)
 
-    def build_git(self, source: VcsSource, label: str) -> tuple[Path, str]:
+    def build_git(self, source: VcsSource, label: str) -> Built:
         """The wheel of a commit."""
 
         def checked_out(scratch: Path) -> Path:
@@ -129,27 +139,28 @@ class Builder:
 
     def _built(
         self, label: str, key: str, prepare: Callable[[Path], Path], *, in_place: Path | None = None
-    ) -> tuple[Path, str]:
+    ) -> Built:
         # A backend may ask for the interpreter that runs it, so that counts as well.
         digest = hashlib.sha256(f"{key} {sys.version_info[:2]}".encode()).hexdigest()
         with self.cache.locked(f"build-{digest[:32]}"):
             found = self._remembered(digest)
             if found is None:
                 found = self._build(label, prepare, in_place)
-                self.cache.write_facts("built", digest, {"sha256": found[0].name, "filename": found[1]})
-        self._check_fits(label, found[1])
+                facts = {"sha256": found.path.name, "filename": found.filename, "beside": dict(found.beside)}
+                self.cache.write_facts("built", digest, facts)
+        self._check_fits(label, found.filename)
         return found
 
-    def _remembered(self, digest: str) -> tuple[Path, str] | None:
+    def _remembered(self, digest: str) -> Built | None:
         value = self.cache.read_facts("built", digest)
         match value:
-            case {"sha256": str(sha256), "filename": str(filename)}:
+            case {"sha256": str(sha256), "filename": str(filename), "beside": dict(beside)}:
                 # What was built here can be fetched from nowhere: a damaged copy has to be built again.
                 blob = self.cache.intact(sha256)
-                return (blob, filename) if blob else None
+                return Built(blob, filename, beside) if blob else None
         return None
 
-    def _build(self, label: str, prepare: Callable[[Path], Path], in_place: Path | None) -> tuple[Path, str]:
+    def _build(self, label: str, prepare: Callable[[Path], Path], in_place: Path | None) -> Built:
         self._progress.note(f"building {label}")
         try:
             with tempfile.TemporaryDirectory(prefix="build-") as name:
@@ -159,8 +170,11 @@ class Builder:
                 wheel = self._run(label, source, scratch / "wheel", in_place)
                 temporary = self.cache.temporary(".whl")
                 shutil.copyfile(wheel, temporary)
+                beside = {}
+                if in_place is not None:
+                    beside = take_neighbours(temporary, BuiltFrom(copy=source, original=in_place))
                 settle(temporary)
-                return self.cache.adopt(temporary, sha256_of(temporary)), wheel.name
+                return Built(self.cache.adopt(temporary, sha256_of(temporary)), wheel.name, beside)
         except OSError as error:
             raise disk_error(error, self.cache.root) from error
 

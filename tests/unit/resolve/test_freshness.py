@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from layerforge.model.function import Function, Project, ProjectSettings
-from layerforge.model.lock import Archive, Distribution, FunctionRoots, Lock, Root
+from layerforge.model.lock import Archive, Distribution, FunctionRoots, LocalSource, Lock, Root
 from layerforge.model.requirement import IndexOptions, Origin, Requirement, RequirementSet
 from layerforge.model.target import Target
 from layerforge.resolve.digest import input_digest, requirement_key
@@ -211,6 +211,23 @@ def test_a_local_project_that_asks_for_something_else_makes_the_lock_stale() -> 
     same = {"libs/shared/pyproject.toml": b"old", "libs/shared/x.py": b"2"}
     assert stale_reasons(held, [made], read=same.get) == ()
     assert len(stale_reasons(held, [made], read={"libs/shared/pyproject.toml": b"new"}.get)) == 1
+
+
+def test_a_folder_that_another_folder_takes_counts_too() -> None:
+    held = project(function("orders", requirement("shared", path="libs/shared")))
+    files = {"libs/models/setup.py": b"old"}
+    digest = input_digest(
+        held.functions,
+        target=held.functions[0].target,
+        options=held.settings.options,
+        local=["libs/models"],
+        read=files.get,
+    )
+    models = Distribution(name="models", version="0", local=LocalSource(path="libs/models"), unzipped_size=1)
+    made = lock(held, {"shared": "0"})
+    made = replace(made, distributions=(*made.distributions, models), input_digest=digest)
+    assert stale_reasons(held, [made], read=files.get) == ()
+    assert len(stale_reasons(held, [made], read={"libs/models/setup.py": b"new"}.get)) == 1
 
 
 def test_files_are_read_below_the_root(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def progress() -> RecordingProgress:
 def connect(tmp_path: Path, progress: RecordingProgress) -> Connect:
     def connect(script: str) -> PipClient:
         command = (sys.executable, "-c", START + script)
-        return PipClient(progress=progress, cache=Cache(tmp_path), command=command)
+        return PipClient(progress=progress, cache=Cache(tmp_path), retries=5, command=command)
 
     return connect
 

@@ -169,6 +169,27 @@ def test_what_a_local_project_takes_from_the_same_repository(tmp_path: Path) -> 
     assert [r.name for r in contents.requirements] == ["core", "vendored", "tool", "arch"]
 
 
+def test_what_a_project_of_poetry_takes_from_the_same_repository(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "f/pyproject.toml": "[tool.poetry.dependencies]\n"
+            'python = ">=3.10"\n'
+            'attrs = "*"\n'
+            'models = { path = "../models", develop = true, extras = ["fast"] }\n'
+            'units = [{ path = "../units", markers = "python_version < \'3.13\'" }]\n'
+            'idle = { path = "../idle", optional = true }\n',
+            "models/pyproject.toml": '[tool.poetry]\nname = "models"\n',
+            "units/pyproject.toml": '[tool.poetry]\nname = "units"\n',
+        },
+    )
+    contents = read_sourced(tmp_path / "f/pyproject.toml", Places(root=tmp_path), extras=())
+    assert [(r.name, r.extras, r.path, r.marker, str(r.origin)) for r in contents.requirements] == [
+        ("models", ("fast",), "models", None, "f/pyproject.toml:4"),
+        ("units", (), "units", 'python_version < "3.13"', "f/pyproject.toml:5"),
+    ]
+
+
 def test_the_folder_in_a_direct_reference(tmp_path: Path) -> None:
     write(
         tmp_path,
