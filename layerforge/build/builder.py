@@ -168,6 +168,7 @@ class _Builder:
         self._project = project
         self._fetcher = fetcher
         self._jobs = max(1, jobs)
+        self._told_of_damage = False
 
     def compare(self, layers: tuple[_LayerInput, ...], codes: Mapping[str, Code]) -> _Work:
         """Find what the last build left and still holds."""
@@ -203,7 +204,10 @@ class _Builder:
         try:
             return read_manifest(self.folder.manifest)
         except BuildError as error:
-            self._fetcher.progress.note(f"everything is built anew, because of {error.headline}")
+            # Read again once the folder is ours.
+            if not self._told_of_damage:
+                self._told_of_damage = True
+                self._fetcher.progress.note(f"everything is built anew, because of {error.headline}")
             return None
 
     def run(self, work: _Work) -> BuildResult:

@@ -182,7 +182,8 @@ def test_a_damaged_manifest_is_written_anew(shop: Shop, text: str) -> None:
     (shop.output / "manifest.json").write_text(text)
     assert len(shop.build().built) == 4
     assert shop.files() == before
-    assert shop.progress.notes[0].startswith("everything is built anew, because of ")
+    (note,) = shop.progress.notes
+    assert note.startswith("everything is built anew, because of ")
 
 
 def test_another_machine_makes_the_same_bytes(tmp_path: Path, make_wheel: MakeWheel) -> None:
