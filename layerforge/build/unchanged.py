@@ -16,6 +16,8 @@ from layerforge.build.manifest import read_manifest
 from layerforge.cache import Cache, sha256_of
 from layerforge.errors import LayerforgeError
 from layerforge.model.artifact import Manifest
+from layerforge.model.codec import decode, encode
+from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import Project
 from layerforge.project.snapshot import Snapshot
 from layerforge.project.sources import list_code
@@ -64,8 +66,16 @@ def _add_code(digest: hashlib._Hash, project: Project, source: str) -> None:
         digest.update(file.read_bytes())
 
 
-def recall_build(cache: Cache, inputs: BuildInputs) -> Manifest | None:
-    """Return the manifest of the last build if that build would be repeated to the byte, else None."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LastBuild:
+    """What the last build wrote, and what it warned of: that still holds."""
+
+    manifest: Manifest
+    findings: tuple[Finding, ...]
+
+
+def recall_build(cache: Cache, inputs: BuildInputs) -> LastBuild | None:
+    """Return the last build if it would be repeated to the byte, else None."""
     stored = cache.read_facts(_KIND, inputs.key())
     if not isinstance(stored, dict):
         return None
@@ -75,12 +85,15 @@ def recall_build(cache: Cache, inputs: BuildInputs) -> Manifest | None:
         if not same or stored["manifest"] != sha256_of(path):
             return None
         manifest = read_manifest(path)
+        findings = decode(stored["findings"], (Finding, Severity))
     except (KeyError, TypeError, OSError, LayerforgeError):
         return None
-    return manifest if _all_there(inputs.output, manifest) else None
+    return LastBuild(manifest=manifest, findings=findings) if _all_there(inputs.output, manifest) else None
 
 
-def remember_build(cache: Cache, inputs: BuildInputs, local_packages: Sequence[str]) -> None:
+def remember_build(
+    cache: Cache, inputs: BuildInputs, *, local_packages: Sequence[str], findings: tuple[Finding, ...]
+) -> None:
     """Keep what `recall_build` compares, after a build that ended well."""
     cache.write_facts(
         _KIND,
@@ -88,6 +101,7 @@ def remember_build(cache: Cache, inputs: BuildInputs, local_packages: Sequence[s
         {
             "inputs": inputs.digest(local_packages),
             "local_packages": list(local_packages),
+            "findings": encode(findings),
             "manifest": sha256_of(inputs.output / MANIFEST_FILE),
         },
     )

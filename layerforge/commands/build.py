@@ -58,9 +58,10 @@ def command(options: Options, *, locked: bool, offline: bool, output: Path | Non
     snapshot = recall(cache, options.root, options.config)
     if snapshot is not None:
         inputs = _inputs(snapshot, output)
-        manifest = recall_build(cache, inputs)
-        if manifest is not None:
-            done = Done(manifest=manifest, findings=snapshot.project.findings, folder=inputs.output)
+        last = recall_build(cache, inputs)
+        if last is not None:
+            options.output.findings(last.findings)
+            done = Done(manifest=last.manifest, findings=last.findings, folder=inputs.output)
             _show(options, snapshot.project, done)
             return EXIT_OK
     from layerforge.project.loading import load_project
@@ -116,9 +117,10 @@ def _build(
             jobs=options.jobs,
         )
     options.output.findings(result.findings)
-    if snapshot is not None:
-        remember_build(cache, _inputs(snapshot, output), _local_packages(done))
     findings = (*done.findings, *planned.findings, *result.findings)
+    if snapshot is not None:
+        packages = _local_packages(done)
+        remember_build(cache, _inputs(snapshot, output), local_packages=packages, findings=findings)
     folder = _output(project, output)
     _show(
         options,

@@ -122,6 +122,17 @@ def test_nothing_changed_means_nothing_done(shop: Shop) -> None:
     assert shop.index.count() == 0
 
 
+def test_warnings_stay_while_nothing_changes(shop: Shop) -> None:
+    limits = "[limits]\nunzipped = 210000\nwarn-at = 0.5\n"
+    shop.write("layerforge.toml", f'name = "shop"\ntemplate = "template.yaml"\n{limits}')
+    first = shop.run("build", "--json").document["findings"]
+    assert "near-limit" in {finding["code"] for finding in first}
+    again = shop.run("build", "--json").document
+    assert again["built"] == []
+    assert again["findings"] == first
+    assert "uses 197" in shop.run("build").stderr
+
+
 def test_changed_function_rebuilds_only_what_it_touches(shop: Shop) -> None:
     shop.run("build")
     before = shop.zips()
@@ -283,7 +294,9 @@ def test_check_sees_code_that_grew(shop: Shop) -> None:
 
 
 def test_check_needs_no_credentials_of_the_index(shop: Shop) -> None:
-    text = f"--index-url http://${{INDEX_USER}}:${{INDEX_TOKEN}}@127.0.0.1:{shop.index.port}/simple/\ngreeter\n"
+    text = (
+        f"--index-url http://${{INDEX_USER}}:${{INDEX_TOKEN}}@127.0.0.1:{shop.index.port}/simple/\ngreeter\n"
+    )
     shop.write("functions/common.in", text)
     assert shop.run("lock").code == 2
     assert shop.run("lock", INDEX_USER="me", INDEX_TOKEN="hunter2").code == 0
