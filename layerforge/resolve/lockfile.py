@@ -33,7 +33,6 @@ __all__ = [
 ]
 
 
-
 def format_lock(lock: Lock, *, root: Path | None = None) -> str:
     """Write a lock as PEP 751 TOML: sorted, without credentials, the same bytes for the same lock.
 
