@@ -95,11 +95,11 @@ def no_fit_hint(target: Target, offers: Sequence[Offer]) -> str:
     """What to do when nothing fits, and what a container builder would change."""
     if any(offer.sdist and offer.requires_python is None for offer in offers):
         return (
-            "ask for a version that has a wheel that fits, or take a newer runtime; "
+            "ask for a version that has a wheel that fits, or take another runtime; "
             "the sdist has to be compiled in a container, which this release does not do yet"
         )
     if offers and all(offer.requires_python for offer in offers):
-        return f"allow an older version, or take a newer runtime than {target.runtime}"
+        return f"allow an older version, or take another runtime than {target.runtime}"
     return (
         "a container could not change this, as there is no sdist to compile: "
         "allow another version, or take another runtime or architecture"

@@ -205,7 +205,13 @@ class TargetRepository(PyPIRepository):
     def _static_metadata(self, link: Link) -> bytes | None:
         """PKG-INFO of an sdist if it promises to hold for its wheels (PEP 643): no backend has to run."""
         sdist = self._builder.bring_sdist(archive_of_link(link, self._access))
-        return static_metadata(self._builder.cache.blob(sdist.sha256))
+        path = self._builder.cache.blob(sdist.sha256)
+        static = static_metadata(path)
+        if static is None:
+            # To tell what numpy 1.26 requires, its backend would compile all of it: ten minutes,
+            # for a wheel of the host that no layer can hold.
+            self._builder.refuse_native_sdist(path, link.filename)
+        return static
 
     def _look_ahead(self, distribution: BaseDistribution) -> None:
         """Fetch what the requirements of `distribution` will most likely lead to."""

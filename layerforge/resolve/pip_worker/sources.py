@@ -38,7 +38,7 @@ from layerforge.resolve.pip_worker.transfer import bring, disk_error
 from layerforge.resolve.tree import copy_tree, tree_digest
 
 _CONTAINER_HINT = (
-    "ask for a version that has a wheel that fits, or take a newer runtime; "
+    "ask for a version that has a wheel that fits, or take another runtime; "
     "compiling needs a container, which this release does not do yet"
 )
 # 1980-01-01, the first moment that a zip can tell.
@@ -220,10 +220,25 @@ class Builder:
             )
         raise self._native(label, f"it builds {filename}")
 
+    def refuse_native_sdist(self, path: Path, filename: str) -> None:
+        """Raise ResolutionError if the backend of an sdist is there to compile: no wheel comes of it here."""
+        backend = build_backend(path)
+        if backend.startswith(_NATIVE_BACKENDS):
+            stem = filename.removesuffix(".tar.gz").removesuffix(".zip")
+            label = " ".join(stem.rsplit("-", maxsplit=1))
+            raise ResolutionError(
+                self._native_sentence(label, f"its build backend is {backend}"), hint=_CONTAINER_HINT
+            )
+
+    def _native_sentence(self, label: str, why: str) -> str:
+        return (
+            f"{label} has native code ({why}): it must be compiled for {self._target.name} in a container, "
+            "as no wheel fits"
+        )
+
     def _native(self, label: str, why: str) -> BuildError:
         return BuildError(
-            f"{label} has native code ({why}): it must be compiled for {self._target.name} in a container, "
-            "as no wheel fits",
+            self._native_sentence(label, why),
             details=offered_of.get(label.split(" ", maxsplit=1)[0], ()),
             hint=_CONTAINER_HINT,
         )

@@ -518,6 +518,23 @@ def test_sdist_that_tells_its_requirements_only_when_built_and_does_not_build(
     assert any("No matching distribution found for setuptools" in line for line in caught.value.details)
 
 
+def test_sdist_whose_backend_compiles_is_refused_before_it_does(
+    resolve: Resolve, local_index: LocalIndex, make_sdist: MakeSource
+) -> None:
+    told_when_built = {
+        "PKG-INFO": "Metadata-Version: 2.1\nName: heavy\nVersion: 1.26.4\n",
+        "pyproject.toml": '[build-system]\nrequires = ["never-asked-for"]\nbuild-backend = "mesonpy"\n',
+    }
+    local_index.add(make_sdist("heavy", "1.26.4", files=told_when_built))
+    with pytest.raises(ResolutionError) as caught:
+        resolve("heavy")
+    assert caught.value.headline == (
+        "heavy 1.26.4 has native code (its build backend is mesonpy): it must be compiled for "
+        "python3.13-x86_64 in a container, as no wheel fits"
+    )
+    assert local_index.count("/simple/never-asked-for/") == 0
+
+
 def test_folder_with_native_code_wants_a_container(
     resolve: Resolve, make_project: MakeSource, tmp_path: Path
 ) -> None:
@@ -529,7 +546,7 @@ def test_folder_with_native_code_wants_a_container(
         "compiled for python3.13-x86_64 in a container, as no wheel fits"
     )
     assert caught.value.hint == (
-        "ask for a version that has a wheel that fits, or take a newer runtime; "
+        "ask for a version that has a wheel that fits, or take another runtime; "
         "compiling needs a container, which this release does not do yet"
     )
 
