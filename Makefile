@@ -38,7 +38,7 @@ lint: $(VENV)/.installed-dev
 	@$(bin)/mypy
 	@$(bin)/lint-imports
 
-bench: $(VENV)/.installed
+bench: $(VENV)/.installed-dev
 	@failed=0; for benchmark in benchmarks/*.py; do \
 		echo "== $$benchmark"; $(bin)/python "$$benchmark" || failed=1; \
 	done; exit $$failed

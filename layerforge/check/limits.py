@@ -56,7 +56,7 @@ def _judge(planned: FunctionPlan, demand: Demand, lock: Lock | None, limits: Lim
                 subject=name,
                 sentence=f"{name} cannot be given its layers: {planned.infeasible}",
                 details=_dominating(demand, lock),
-                hint=_smaller_hint(demand),
+                hint=f"take fewer layers from elsewhere with {name}, or ship it as a container image",
             )
         ]
     if total > limits.unzipped * limits.warn_at:
@@ -101,13 +101,16 @@ def _dominating(demand: Demand, lock: Lock | None) -> tuple[str, ...]:
 
 
 def _smaller_hint(demand: Demand) -> str:
-    if not demand.needs:
-        return "make the function's own code smaller, or ship it as a container image"
-    largest = max(demand.needs, key=lambda item: (item.unzipped_size, item.name))
-    return (
-        f"split {demand.function}, or do without {largest.name}; `layerforge plan` shows what it carries. "
-        "A container image may hold 10 GB"
-    )
+    parts = {item.name: item.unzipped_size for item in demand.needs}
+    largest = max(sorted(parts), key=lambda name: parts[name], default="")
+    needed = parts.get(largest, 0)
+    if demand.code_size >= max(needed, demand.external_size):
+        wanted = "make its own code smaller (data can lie in S3)"
+    elif demand.external_size > needed:
+        wanted = "take smaller layers from elsewhere"
+    else:
+        wanted = f"do without {largest}; `layerforge plan` shows what it carries"
+    return f"split {demand.function}, or {wanted}. A container image may hold 10 GB"
 
 
 def _unknown_layers(functions: Iterable[Function]) -> list[Finding]:

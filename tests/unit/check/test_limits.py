@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from layerforge.check.chains import required_by
@@ -88,6 +90,19 @@ def test_over_the_limit_names_bytes_the_largest_and_who_asked() -> None:
     )
 
 
+def test_the_hint_is_about_what_is_largest() -> None:
+    code = orders((SCIPY,), code_size=200 * MB)
+    (finding,) = problems(planned(code), code)
+    assert finding.hint == (
+        "split orders, or make its own code smaller (data can lie in S3). A container image may hold 10 GB"
+    )
+    elsewhere = replace(orders((SCIPY,)), external_layers=1, external_size=200 * MB)
+    (finding,) = problems(planned(elsewhere, infeasible="too large"), elsewhere)
+    assert finding.hint == (
+        "split orders, or take smaller layers from elsewhere. A container image may hold 10 GB"
+    )
+
+
 def test_exactly_at_the_limit_is_within_it() -> None:
     demand = orders((PYARROW,), code_size=110 * MB)
     assert problems(planned(demand), demand, Limits(warn_at=1.0)) == ()
@@ -125,6 +140,7 @@ def test_no_free_slot_is_an_error_of_its_own() -> None:
         "no-plan",
         "orders cannot be given its layers: all 5 layers are taken by layers from elsewhere",
     )
+    assert finding.hint == ("take fewer layers from elsewhere with orders, or ship it as a container image")
 
 
 @pytest.mark.parametrize(
