@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from layerforge.errors import ConfigError
+
 
 def _read_umask() -> int:
     mask = os.umask(0)
@@ -23,6 +25,26 @@ def _read_umask() -> int:
 
 # Read once, while there is one thread: the only way to read it is to change it.
 _UMASK = _read_umask()
+
+
+# What the cache may grow to, in bytes, unless LAYERFORGE_CACHE_MAX_MB says otherwise.
+_DEFAULT_MAX_SIZE = 10 * 2**30
+
+
+def max_cache_size() -> int:
+    """Bytes that the cache may hold after a build.
+
+    Raises ConfigError if LAYERFORGE_CACHE_MAX_MB is not a whole number.
+    """
+    told = os.environ.get("LAYERFORGE_CACHE_MAX_MB")
+    if not told:
+        return _DEFAULT_MAX_SIZE
+    if not told.isdecimal():
+        raise ConfigError(
+            f"LAYERFORGE_CACHE_MAX_MB is {told!r}, which is not a whole number of megabytes",
+            hint="for example LAYERFORGE_CACHE_MAX_MB=2048",
+        )
+    return int(told) * 2**20
 
 
 def default_cache_dir() -> Path:

@@ -83,6 +83,8 @@ class WheelStore:
         stored = _parse_facts(facts, sha256, path)
         if stored is None:
             self.cache.facts(_KIND, sha256).unlink(missing_ok=True)
+        else:
+            self.cache.touch(sha256)
         return stored
 
     def add(self, path: Path, *, filename: str, sha256: str) -> StoredWheel:

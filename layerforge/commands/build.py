@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from layerforge.build.unchanged import BuildInputs, recall_build, remember_build
-from layerforge.cache import Cache
+from layerforge.cache import Cache, max_cache_size
 from layerforge.commands.options import Options, common_options
 from layerforge.commands.pipeline import (
     LockedProject,
@@ -23,6 +23,7 @@ from layerforge.errors import EXIT_LIMIT, EXIT_OK, ToolError
 from layerforge.model.artifact import Manifest
 from layerforge.model.finding import Finding
 from layerforge.model.function import Project
+from layerforge.model.sizes import format_size
 
 if TYPE_CHECKING:
     from layerforge.project.snapshot import Snapshot
@@ -96,6 +97,8 @@ def _build(
     from layerforge.build.builder import build_project
     from layerforge.resolve.pip_client import PipClient
 
+    max_size = max_cache_size()
+
     with PipClient(progress=options.output, cache=cache) as client:
         # First what is quick to fail: a folder that is not there.
         code_sizes = measure_code(project)
@@ -121,6 +124,8 @@ def _build(
     if snapshot is not None:
         packages = _local_packages(done)
         remember_build(cache, _inputs(snapshot, output), local_packages=packages, findings=findings)
+    if result.built and (freed := cache.prune(max_size)):
+        options.output.detail(f"took {format_size(freed)} from the cache that were not used for longest")
     folder = _output(project, output)
     _show(
         options,

@@ -293,6 +293,25 @@ def test_check_sees_code_that_grew(shop: Shop) -> None:
     assert "its own code" in ended.stderr
 
 
+def test_builds_keep_the_cache_below_its_bound(shop: Shop) -> None:
+    cache = Cache()
+    unused = cache.blob("ab" * 32)
+    unused.parent.mkdir(parents=True)
+    unused.write_bytes(bytes(2 * 2**20))
+    os.utime(unused, (0, 0))
+    assert shop.run("build", LAYERFORGE_CACHE_MAX_MB="many").code == 2
+    assert shop.run("build", LAYERFORGE_CACHE_MAX_MB="2").code == 0
+    assert not unused.exists()
+    assert cache.blob(matrix_digest(shop)).exists()
+    shutil.rmtree(shop.output)
+    assert shop.run("build", "--offline").code == 0
+
+
+def matrix_digest(shop: Shop) -> str:
+    text = (shop.root / "pylock.py312-arm64.toml").read_text()
+    return text.split('name = "matrix-2.0')[1].split('sha256 = "')[1].split('"')[0]
+
+
 def test_check_needs_no_credentials_of_the_index(shop: Shop) -> None:
     text = (
         f"--index-url http://${{INDEX_USER}}:${{INDEX_TOKEN}}@127.0.0.1:{shop.index.port}/simple/\ngreeter\n"

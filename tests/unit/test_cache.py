@@ -180,3 +180,16 @@ def test_a_damaged_file_counts_as_absent_and_goes(tmp_path: Path) -> None:
     cache.blob(DIGEST).write_bytes(b"c0ntent")
     assert cache.intact(DIGEST) is None
     assert not cache.blob(DIGEST).exists()
+
+
+def test_pruning_takes_what_was_not_used_for_longest(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    for age, digest in enumerate(("aa" * 32, "bb" * 32, "cc" * 32)):
+        blob = cache.blob(digest)
+        blob.parent.mkdir(parents=True)
+        blob.write_bytes(bytes(100))
+        os.utime(blob, (age, age))
+    cache.touch("aa" * 32)
+    assert cache.prune(250) == 100
+    assert [cache.blob(name * 32).exists() for name in ("aa", "bb", "cc")] == [True, False, True]
+    assert cache.prune(250) == 0
