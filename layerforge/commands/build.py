@@ -88,12 +88,7 @@ def _build(
     locking: Locking,
     output: Path | None,
 ) -> int:
-    if project.settings.builder == "container":
-        raise ToolError(
-            'builder = "container" is for a later release: this one builds from wheels alone',
-            where=project.config_file,
-            hint='take builder = "wheels", or leave it out',
-        )
+    _refuse_container_builder(project)
     from layerforge.build.builder import build_project
     from layerforge.resolve.pip_client import PipClient
 
@@ -133,6 +128,15 @@ def _build(
         Done(manifest=result.manifest, findings=findings, folder=folder, built=result.built),
     )
     return EXIT_OK
+
+
+def _refuse_container_builder(project: Project) -> None:
+    if project.settings.builder == "container":
+        raise ToolError(
+            'builder = "container" is for a later release: this one builds from wheels alone',
+            where=project.config_file,
+            hint='take builder = "wheels", or leave it out',
+        )
 
 
 def _refuse(options: Options, findings: tuple[Finding, ...]) -> None:

@@ -51,7 +51,9 @@ def test_every_key_is_documented(key: str) -> None:
 @pytest.mark.parametrize("example", blocks(CONFIGURATION, "toml"))
 def test_examples_of_the_config_are_read(example: str) -> None:
     environment = {"INDEX_USER": "me", "INDEX_TOKEN": "secret"}
-    parse_config(tomllib.loads(example), path="layerforge.toml", environment=environment)
+    assert isinstance(
+        parse_config(tomllib.loads(example), path="layerforge.toml", environment=environment), config.Config
+    )
 
 
 def test_example_of_the_manifest_has_the_keys_of_the_schema() -> None:

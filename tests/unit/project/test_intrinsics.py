@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layerforge.project.intrinsics import NO_VALUE, Scope, Unknown, is_known, words_of
-from layerforge.project.template import make_scope, read_template
+from layerforge.project.template import Template, make_scope, read_template
 from layerforge.project.template_text import parse_template
 
 HEAD = """
@@ -268,5 +268,6 @@ def test_no_template_crashes(section: Any, properties: Any, metadata: Any, kind:
         "Globals": {"Function": properties},
         "Resources": {**(resources if isinstance(resources, dict) else {}), **own},
     }
-    read_template(body, path="t.yaml")
-    read_template({**body, "Resources": resources, "Globals": section.get("Globals")}, path="t.yaml")
+    assert isinstance(read_template(body, path="t.yaml"), Template)
+    random = {**body, "Resources": resources, "Globals": section.get("Globals")}
+    assert isinstance(read_template(random, path="t.yaml"), Template)

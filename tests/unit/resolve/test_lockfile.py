@@ -176,7 +176,8 @@ def test_what_is_written_is_read_back(lock: Lock) -> None:
 def test_what_is_written_is_valid_under_pep_751(lock: Lock) -> None:
     import tomllib
 
-    Pylock.from_dict(tomllib.loads(format_lock(lock)))
+    read = Pylock.from_dict(tomllib.loads(format_lock(lock)))
+    assert [package.name for package in read.packages] == [one.name for one in lock.distributions]
 
 
 def test_credentials_are_not_written() -> None:
