@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
-from layerforge.errors import ResolutionError
+from layerforge.errors import BuildError, ResolutionError
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import Function, Project
 from layerforge.model.lock import Distribution, Edge, FunctionRoots, Lock, Root
@@ -187,12 +187,23 @@ class _Run:
         members = [i for i in range(len(oracle.joint.elements)) if part.elements >> i & 1]
         request = oracle.joint.request(members, root=self.project.root, preferences=())
         options = replace(request.options, direct_urls=urls_with_credentials(request.requirements))
-        described = self.index.describe(selected, target=target, options=options, root=self.project.root)
+        try:
+            described = self.index.describe(selected, target=target, options=options, root=self.project.root)
+        except BuildError as error:
+            # It begins with the name of what could not be built: say who asks for that, where it is plain.
+            error.where = error.where or _asked_at(error.sentence.partition(" ")[0], part.functions)
+            raise
         return tuple(sorted((make_distribution(one, target=target) for one in described), key=_by_name))
 
 
 def _by_name(distribution: Distribution) -> str:
     return distribution.name
+
+
+def _asked_at(name: str, functions: Iterable[Function]) -> str | None:
+    """Where a requirement of that name stands."""
+    places = (one.origin for f in functions for one in f.requirements.requirements if one.name == name)
+    return next((str(place) for place in sorted(places)), None)
 
 
 def _of(lock: Lock, named: dict[str, Function]) -> list[Function]:

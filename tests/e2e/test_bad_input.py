@@ -14,7 +14,7 @@ import pytest
 
 from tests.e2e.shop import Shop
 from tests.local_index import Fault
-from tests.wheel_files import Lies, MakeWheel
+from tests.wheel_files import Lies, MakeSource, MakeWheel
 
 
 def leftovers(shop: Shop) -> list[Path]:
@@ -77,6 +77,14 @@ def test_no_wheel_for_the_target_names_what_is_on_offer(shop: Shop, make_wheel: 
     assert "native" in ended.stderr
     assert "manylinux_2_39" in ended.stderr
     assert "python3.13" in ended.stderr
+
+
+def test_sdist_with_native_code_names_who_asks_for_it(shop: Shop, make_sdist: MakeSource) -> None:
+    shop.index.add(make_sdist("native", "1.0", tag="cp313-cp313-linux_x86_64"))
+    shop.write("functions/orders/requirements.in", "greeter\nnative\n")
+    ended = shop.run("lock")
+    assert ended.code == 4
+    assert "error: functions/orders/requirements.in:2: native 1.0 has native code" in ended.stderr
 
 
 def test_contradiction_splits_the_cohort_and_names_both_sides(shop: Shop) -> None:

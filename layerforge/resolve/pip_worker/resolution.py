@@ -10,6 +10,7 @@ from pip._internal.exceptions import (
     DistributionNotFound,
     FailedToPrepareCandidate,
     InstallationSubprocessError,
+    MetadataGenerationFailed,
     PipError,
     UnsupportedPythonVersion,
 )
@@ -211,6 +212,14 @@ def _without(pins: Sequence[Pin], causes: Sequence[Any]) -> tuple[Pin, ...]:
 
 
 def _other_failure(error: PipError) -> ResolutionError | BuildError:
+    if isinstance(error, MetadataGenerationFailed):
+        package = redact(str(error.context).strip())
+        return ResolutionError(
+            f"{package} cannot be built to learn what it requires: its build backend failed",
+            details=output_of(error.__cause__) if error.__cause__ else (),
+            hint=f"no wheel of it fits, and its source does not build here; "
+            f"`pip wheel --no-deps {package}` shows more",
+        )
     said = [redact(line) for line in str(error).splitlines() if line.strip()]
     details = [*said[1:20], *output_of(error)]
     sentence = said[0] if said else type(error).__name__

@@ -480,6 +480,23 @@ def test_folder_of_the_user(
     assert sorted(folder.rglob("*")) == before
 
 
+def test_sdist_whose_backend_fails_shows_what_it_said(
+    resolve: Resolve, local_index: LocalIndex, make_sdist: MakeSource
+) -> None:
+    unhappy = {
+        "PKG-INFO": "Metadata-Version: 2.1\nName: heavy\nVersion: 1.0\n",
+        "_backend/backend.py": "def prepare_metadata_for_build_wheel(*_: object) -> None:\n"
+        "    raise RuntimeError('the backend is unhappy')\n",
+    }
+    local_index.add(make_sdist("heavy", files=unhappy))
+    with pytest.raises(ResolutionError) as caught:
+        resolve("heavy")
+    assert caught.value.headline == (
+        "heavy cannot be built to learn what it requires: its build backend failed"
+    )
+    assert any("the backend is unhappy" in line for line in caught.value.details)
+
+
 def test_folder_that_does_not_build_is_named_with_its_line(
     resolve: Resolve, make_project: MakeSource, tmp_path: Path
 ) -> None:
