@@ -15,6 +15,7 @@ from layerforge.cache import write_atomically
 from layerforge.errors import BuildError
 from layerforge.model.artifact import Artifact, BuiltDistribution, CodeArtifact, Manifest, ManifestFunction
 
+MANIFEST_FILE = "manifest.json"
 VERSION = 1
 _AGAIN = "run `layerforge build` to write it anew"
 _Value = TypeVar("_Value")

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from layerforge.build.archive import Written
+from layerforge.build.manifest import MANIFEST_FILE
 from layerforge.cache import atomic_file
 from layerforge.errors import BuildError
 from layerforge.model.progress import Progress
 
-MANIFEST = "manifest.json"
 LAYERS = "layers"
 FUNCTIONS = "functions"
 _LOCK = ".lock"
@@ -46,7 +46,7 @@ class OutputFolder:
     @property
     def manifest(self) -> Path:
         """Where the manifest lies."""
-        return self.path / MANIFEST
+        return self.path / MANIFEST_FILE
 
     def holds(self, path: str, size: int) -> bool:
         """Whether a zip is there in the size (bytes) that it should have."""

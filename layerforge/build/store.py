@@ -98,14 +98,8 @@ class WheelStore:
 
     def adopt_known(self, *, filename: str, sha256: str) -> StoredWheel | None:
         """Verify a wheel that others left in the cache, where it lies; None if it is not there or damaged."""
-        path = self.cache.blob(sha256)
-        try:
-            if sha256_of(path) != sha256:
-                path.unlink(missing_ok=True)
-                return None
-        except FileNotFoundError:
-            return None
-        return self._index(_verify(path, filename, sha256), path)
+        path = self.cache.intact(sha256)
+        return self._index(_verify(path, filename, sha256), path) if path else None
 
     def discard(self, sha256: str) -> None:
         """Remove a wheel that was found damaged."""

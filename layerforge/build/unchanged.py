@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from layerforge.build.manifest import read_manifest
+from layerforge.build.manifest import MANIFEST_FILE, read_manifest
 from layerforge.cache import Cache, sha256_of
 from layerforge.errors import LayerforgeError
 from layerforge.model.artifact import Manifest
@@ -25,7 +25,6 @@ from layerforge.resolve.lock_files import lock_paths
 from layerforge.resolve.tree import tree_digest
 
 _KIND = "build"
-MANIFEST_FILE = "manifest.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

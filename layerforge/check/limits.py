@@ -33,7 +33,7 @@ def find_limit_problems(
 
 
 def _judge(planned: FunctionPlan, demand: Demand, lock: Lock | None, limits: Limits) -> list[Finding]:
-    total = planned.unzipped_size if not planned.infeasible else _smallest_possible(demand)
+    total = planned.unzipped_size if not planned.infeasible else demand.smallest_size
     name = planned.function
     if total > limits.unzipped:
         over = total - limits.unzipped
@@ -70,10 +70,6 @@ def _judge(planned: FunctionPlan, demand: Demand, lock: Lock | None, limits: Lim
             )
         ]
     return []
-
-
-def _smallest_possible(demand: Demand) -> int:
-    return demand.code_size + demand.external_size + sum(item.unzipped_size for item in demand.needs)
 
 
 def _limit_name(limits: Limits) -> str:

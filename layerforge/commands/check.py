@@ -14,10 +14,10 @@ from layerforge.commands.options import Options, common_options
 from layerforge.commands.pipeline import findings_document
 from layerforge.errors import EXIT_LIMIT, EXIT_OK
 from layerforge.model.codec import decode, encode
+from layerforge.model.counts import count
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import Project
 from layerforge.model.sizes import format_size
-from layerforge.report.summary import count
 
 _KIND = "verdict"
 

@@ -11,8 +11,8 @@ from layerforge.cache import write_atomically
 from layerforge.commands.options import Options, common_options
 from layerforge.commands.pipeline import findings_document
 from layerforge.errors import UsageError
+from layerforge.model.counts import count
 from layerforge.model.finding import Finding
-from layerforge.report.summary import count
 
 _FILE = "layerforge.toml"
 

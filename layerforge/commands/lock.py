@@ -16,9 +16,9 @@ from layerforge.commands.pipeline import (
     lock_or_relock,
     read_project,
 )
+from layerforge.model.counts import count
 from layerforge.model.finding import Finding, Severity
 from layerforge.report.lock_changes import describe_changes
-from layerforge.report.summary import count
 
 if TYPE_CHECKING:
     from layerforge.model.lock import Lock

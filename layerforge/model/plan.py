@@ -34,6 +34,16 @@ class Demand:
     external_layers: int = 0
     external_size: int = 0
 
+    @property
+    def needed_size(self) -> int:
+        """Bytes of the distributions that it needs."""
+        return sum(item.unzipped_size for item in self.needs)
+
+    @property
+    def smallest_size(self) -> int:
+        """Bytes that count against the limit even if its layers hold nothing but what it needs."""
+        return self.code_size + self.external_size + self.needed_size
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlannedLayer:

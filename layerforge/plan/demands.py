@@ -8,11 +8,7 @@ from layerforge.errors import StaleLockError
 from layerforge.model.function import Function
 from layerforge.model.lock import Distribution, Lock, closure
 from layerforge.model.plan import Demand, Item
-
-# Families that the runtime brings and that only work together: all of one or none of it, as half
-# an SDK of ours would shadow half of the runtime's.
-# Source: https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
-_RUNTIME_FAMILIES = (frozenset({"boto3", "botocore", "s3transfer", "jmespath"}),)
+from layerforge.project.runtime_provided import SDK_FAMILY
 
 
 def make_demands(
@@ -57,11 +53,8 @@ def make_demands(
 
 def whole_families(names: Collection[str]) -> frozenset[str]:
     """Widen names to the whole families that they belong to: `boto3` brings botocore with it."""
-    widened = set(names)
-    for family in _RUNTIME_FAMILIES:
-        if family & widened:
-            widened |= family
-    return frozenset(widened)
+    family = frozenset(SDK_FAMILY)
+    return frozenset(names) | family if family.intersection(names) else frozenset(names)
 
 
 def item_of(distribution: Distribution) -> Item:

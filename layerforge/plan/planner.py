@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from layerforge.model.counts import count
 from layerforge.model.limits import UNZIPPED_LIMIT, Limits
 from layerforge.model.plan import Demand, FunctionPlan, Item, LayerPlan, PlannedLayer
 from layerforge.model.sizes import format_size
@@ -65,7 +66,7 @@ def _plan_function(demand: Demand, layers: Iterable[PlannedLayer], infeasible: s
         external_layers=demand.external_layers,
         external_size=demand.external_size,
         code_size=demand.code_size,
-        needed_size=_needed_size(demand),
+        needed_size=demand.needed_size,
         layers_size=sum(layer.unzipped_size for layer in attached),
         infeasible=infeasible,
     )
@@ -73,7 +74,7 @@ def _plan_function(demand: Demand, layers: Iterable[PlannedLayer], infeasible: s
 
 def _why_infeasible(demand: Demand, limits: Limits) -> str | None:
     """Say why no plan whatsoever can serve a function: each that passes fits in one layer of its own."""
-    total = demand.code_size + demand.external_size + _needed_size(demand)
+    total = demand.smallest_size
     if total > limits.unzipped:
         over = total - limits.unzipped
         return (
@@ -81,18 +82,14 @@ def _why_infeasible(demand: Demand, limits: Limits) -> str | None:
         )
     slots = limits.layers - demand.external_layers
     if slots < 0:
-        held = _count(demand.external_layers)
+        held = count(demand.external_layers, "layer")
         return f"has {held} from elsewhere, {-slots} more than the {limits.layers} allowed"
     if demand.needs and slots < 1:
         return (
-            f"has no room for a layer: {_count(demand.external_layers)} from elsewhere take all of "
-            f"its {limits.layers}, and {format_size(_needed_size(demand))} of distributions need one"
+            f"has no room for a layer: {count(demand.external_layers, 'layer')} from elsewhere take all of "
+            f"its {limits.layers}, and {format_size(demand.needed_size)} of distributions need one"
         )
     return None
-
-
-def _needed_size(demand: Demand) -> int:
-    return sum(item.unzipped_size for item in demand.needs)
 
 
 def _amount(size: int) -> str:
@@ -107,14 +104,10 @@ def _limit_name(limits: Limits) -> str:
 
 
 def _parts(demand: Demand) -> str:
-    parts = [f"distributions {format_size(_needed_size(demand))}", f"code {format_size(demand.code_size)}"]
+    parts = [f"distributions {format_size(demand.needed_size)}", f"code {format_size(demand.code_size)}"]
     if demand.external_layers:
         parts.append(f"layers from elsewhere {format_size(demand.external_size)}")
     return f" ({', '.join(parts)})"
-
-
-def _count(layers: int) -> str:
-    return f"{layers} layer{'' if layers == 1 else 's'}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from layerforge.errors import ConfigError
+from layerforge.model.counts import count
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import Function, Project, ProjectSettings
 from layerforge.model.requirement import IndexOptions, RequirementSet
@@ -147,18 +148,18 @@ class _Reading:
                 self.findings.append(_unreadable_template(path, error))
         for path in tree.top_templates:
             own = [f for f in tree.functions if f.template.path == path]
-            self._note(path, f"found {path} with {_count(len(own), 'function')}")
+            self._note(path, f"found {path} with {count(len(own), 'function')}")
         nested = [f.template.path for f in tree.functions if f.template.path not in tree.top_templates]
         if nested:
             where = some_of(sorted(set(nested)))
-            self._note(nested[0], f"found {_count(len(nested), 'function')} in nested applications: {where}")
+            self._note(nested[0], f"found {count(len(nested), 'function')} in nested applications: {where}")
 
     def folders(self) -> list[tuple[str, str]]:
         """Find functions as folders; gives names and folders."""
         folders = name_folders(find_function_folders(self.root))
         if folders:
             names = [folder for _, folder in folders]
-            self._note(names[0], f"found {_count(len(names), 'function folder')}: {some_of(names)}")
+            self._note(names[0], f"found {count(len(names), 'function folder')}: {some_of(names)}")
         return folders
 
     def raise_if_nothing(self, anything: bool) -> None:
@@ -289,10 +290,6 @@ class _Reading:
                 hint="`layerforge init` writes down what is found",
             )
         )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _unreadable_template(path: str, error: ConfigError) -> Finding:

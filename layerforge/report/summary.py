@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from layerforge.model.counts import count
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from layerforge.model.artifact import Manifest
-
-
-def count(things: Sized | int, noun: str) -> str:
-    """`1 layer`, `3 layers`."""
-    number = things if isinstance(things, int) else len(things)
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def summarise_build(manifest: Manifest, built: Sequence[str], *, folder: Path, directory: Path) -> str:

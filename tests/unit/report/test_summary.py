@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from layerforge.model.artifact import Artifact, CodeArtifact, Manifest, ManifestFunction
-from layerforge.report.summary import count, summarise_build
+from layerforge.model.counts import count
+from layerforge.report.summary import summarise_build
 
 
 def manifest(*, layers: list[str], codes: list[str]) -> Manifest:
