@@ -63,7 +63,7 @@ def format_lock(lock: Lock, *, root: Path | None = None) -> str:
 
 
 def write_locks(root: Path, locks: Sequence[Lock]) -> tuple[Path, ...]:
-    """Write every lock into `root`, remove ours of cohorts that are no more, and return the path of each lock.
+    """Write every lock into `root`, remove ours of cohorts that are no more; the path of each lock.
 
     All files are complete on the disk before the first one is replaced. A lock that is the same
     already is left alone, and so is every pylock file that layerforge did not write.
