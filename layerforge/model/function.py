@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from layerforge.model.container import ContainerSettings
 from layerforge.model.finding import Finding
 from layerforge.model.limits import Limits
 from layerforge.model.requirement import IndexOptions, Origin, RequirementSet
@@ -47,6 +48,8 @@ class ProjectSettings:
     name: str
     resolver: str = "pip-tools"
     builder: str = "auto"
+    bytecode: str = "auto"
+    container: ContainerSettings = ContainerSettings()
     limits: Limits = Limits()
     runtime_provided: tuple[str, ...] = ()
     options: IndexOptions = IndexOptions()

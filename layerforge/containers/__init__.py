@@ -1,0 +1,1 @@
+"""Container engines and images: what is run in them is decided elsewhere."""

@@ -1,0 +1,1 @@
+"""Layers as functions meet them: imported, started and invoked in a container like Lambda's."""
