@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from layerforge.build.archive import ZipEntry, stored_entry
+from layerforge.build.pack import Pack
 from layerforge.build.store import StoredWheel, read_entry
 from layerforge.errors import BuildError
 from layerforge.model.finding import Finding, Severity
@@ -42,16 +43,25 @@ class _Merge:
     clashes: dict[tuple[int, int], list[str]] = field(default_factory=dict)
 
 
-def assemble(wheels: Sequence[StoredWheel], *, python: tuple[int, int], layer: str) -> Assembly:
+def assemble(
+    wheels: Sequence[StoredWheel],
+    *,
+    python: tuple[int, int],
+    layer: str,
+    packs: Mapping[str, Sequence[Pack]] | None = None,
+) -> Assembly:
     """Lay out `wheels` in one layer for an interpreter; the first to bring a path keeps it.
 
-    Callers sort them by name, so who wins does not depend on anything else. Raises BuildError if a
+    `packs` are by the sha256 of the wheel that they were made from: a path that the wheel has too is
+    replaced (by the last pack that has it), others are added. Sizes and RECORD follow.
+
+    Callers sort the wheels by name, so who wins does not depend on anything else. Raises BuildError if a
     path of one is a folder of another.
     """
     merge = _Merge()
     sizes = []
     for position, wheel in enumerate(wheels):
-        files = _files(wheel, wheel.layout(), python)
+        files = _files(wheel, wheel.layout(), python, packs.get(wheel.sha256, ()) if packs else ())
         sizes.append(sum(file.entry.size for file in files))
         for file in files:
             known = merge.files.setdefault(file.entry.path, (file, position))
@@ -65,7 +75,7 @@ def assemble(wheels: Sequence[StoredWheel], *, python: tuple[int, int], layer: s
     )
 
 
-def _files(wheel: StoredWheel, layout: Layout, python: tuple[int, int]) -> list[_File]:
+def _files(wheel: StoredWheel, layout: Layout, python: tuple[int, int], packs: Sequence[Pack]) -> list[_File]:
     """Every file of a distribution, RECORD last."""
     files = []
     for item in layout.placed:
@@ -88,10 +98,33 @@ def _files(wheel: StoredWheel, layout: Layout, python: tuple[int, int]) -> list[
     for command in layout.commands:
         program = format_program(command, python=python)
         files.append(_written(f"bin/{command.name}", program, executable=True))
+    if packs:
+        files = _with_packs(files, packs)
     files.append(_written(layout.installer_path, INSTALLER))
+    # Bytecode is listed as pip lists it, so that importlib.metadata tells of every file; pip leaves its
+    # digest empty because it is made at each place anew, but ours is the same everywhere.
     rows = [(file.entry.path, file.sha256, file.entry.size) for file in files]
     files.append(_written(layout.record_path, format_record(rows, record_path=layout.record_path)))
     return files
+
+
+def _with_packs(files: Sequence[_File], packs: Sequence[Pack]) -> list[_File]:
+    placed = {file.entry.path: file for file in files}
+    for pack in packs:
+        for entry in pack.entries:
+            known = placed.get(entry.name)
+            copied = ZipEntry(
+                entry.name,
+                known.entry.executable if known else entry.executable,
+                entry.method,
+                entry.crc,
+                entry.size,
+                entry.compressed_size,
+                pack.path,
+                entry.offset,
+            )
+            placed[entry.name] = _File(copied, entry.sha256)
+    return list(placed.values())
 
 
 def _written(path: str, data: bytes, *, executable: bool = False) -> _File:

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from layerforge.cache import Cache, sha256_of
 from layerforge.errors import BuildError
@@ -27,10 +27,21 @@ _KIND = "contents"
 _FORMAT = 1
 
 
-class DamagedWheelError(BuildError):
-    """A wheel in the cache is not what it was; it has been removed, so fetching brings it anew."""
+class StoredFile(Protocol):
+    """A file in the cache that layers are copied from: a wheel, or a pack."""
 
-    def __init__(self, stored: StoredWheel) -> None:
+    @property
+    def filename(self) -> str: ...  # noqa: D102
+    @property
+    def sha256(self) -> str: ...  # noqa: D102
+    @property
+    def path(self) -> Path: ...  # noqa: D102
+
+
+class DamagedWheelError(BuildError):
+    """A wheel (or a pack) in the cache is not what it was; it has been removed: fetch it anew."""
+
+    def __init__(self, stored: StoredFile) -> None:
         self.stored = stored
         super().__init__(
             "the copy in the cache is damaged, and so is what was fetched in its place",
@@ -210,11 +221,11 @@ def read_entry(stored: StoredWheel, entry: Entry) -> bytes:
 
 
 class DigestCheck:
-    """Hashes stored wheels in a thread of its own while they are copied from."""
+    """Hashes stored wheels and packs in a thread of its own while they are copied from."""
 
-    def __init__(self, wheels: Iterable[StoredWheel]) -> None:
+    def __init__(self, wheels: Iterable[StoredFile]) -> None:
         self._wheels = {wheel.sha256: wheel for wheel in wheels}
-        self._damaged: list[StoredWheel] = []
+        self._damaged: list[StoredFile] = []
         self._stop = False
         self._thread = threading.Thread(target=self._run, name="digest-check", daemon=True)
 
@@ -226,7 +237,7 @@ class DigestCheck:
         self._stop = True
         self._thread.join()
 
-    def damaged(self) -> tuple[StoredWheel, ...]:
+    def damaged(self) -> tuple[StoredFile, ...]:
         """Wait for the end; the wheels that are not what their name says."""
         self._thread.join()
         return tuple(self._damaged)

@@ -86,6 +86,11 @@ def _parse_record(text: str, filename: str) -> Iterator[tuple[str, _Row]]:
         yield path, _Row(algorithm, value.rstrip("="), size)
 
 
+def verify_member(reader: WheelReader, member: Member) -> Entry:
+    """Inflate a file that no RECORD lists, and compare it with the directory. Raises BadWheelError."""
+    return _verify(reader, member, None)
+
+
 def _verify(reader: WheelReader, member: Member, row: _Row | None) -> Entry:
     offset = data_offset(reader, member)
     sha256 = hashlib.sha256()
