@@ -299,6 +299,7 @@ class RecordingProgress:
     def __init__(self) -> None:
         self.tasks: list[RecordedTask] = []
         self.notes: list[str] = []
+        self.details: list[str] = []
         self._lock = threading.Lock()
 
     def task(
@@ -323,6 +324,10 @@ class RecordingProgress:
     def note(self, text: str) -> None:
         with self._lock:
             self.notes.append(text)
+
+    def detail(self, text: str) -> None:
+        with self._lock:
+            self.details.append(text)
 
 
 def unzipped_size(wheel: bytes) -> int:

@@ -12,7 +12,7 @@ Advance = Callable[[int], None]
 class Progress(Protocol):
     """Shown as bars on a terminal, as plain lines elsewhere, as nothing under --json and -q.
 
-    Both methods may be called from any thread.
+    Its methods may be called from any thread.
     """
 
     def task(
@@ -23,4 +23,8 @@ class Progress(Protocol):
 
     def note(self, text: str) -> None:
         """One line worth telling a person who watches (never a result, never a secret)."""
+        ...
+
+    def detail(self, text: str) -> None:
+        """One line for who asked for more (`-v`): what a compiler says, which file was taken."""
         ...

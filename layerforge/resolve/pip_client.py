@@ -216,6 +216,8 @@ def _show(
     match event:
         case {"event": "note", "text": text}:
             progress.note(text)
+        case {"event": "detail", "text": text}:
+            progress.detail(text)
         case {"event": "bytes", "amount": amount} if advance is not None:
             advance(amount)
         case {"event": "task", "task": number, "label": label, "total": total, "unit": unit}:

@@ -32,6 +32,10 @@ class Channel:
         """One line for the person who watches, secrets removed."""
         self.send(event="note", text=redact(text))
 
+    def detail(self, text: str) -> None:
+        """One line for who asked for more, secrets removed."""
+        self.send(event="detail", text=redact(text))
+
     @contextlib.contextmanager
     def task(self, label: str, *, total: int | None, unit: Literal["bytes", "items"]) -> Iterator[Advance]:
         """Tell of long work; yields what tells of each further amount."""
