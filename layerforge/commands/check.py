@@ -49,12 +49,12 @@ def command(options: Options) -> int:
 
 
 def _verdict(options: Options, cache: Cache) -> Verdict:
-    from layerforge.commands.pipeline import measure_code
+    from layerforge.commands.pipeline import load_without_secrets, measure_code
     from layerforge.project.snapshot import recall, remember
 
     snapshot = recall(cache, options.root, options.config)
     if snapshot is None:
-        project = _load_without_secrets(options)
+        project = load_without_secrets(options)
         snapshot = remember(cache, project, options.config)
     else:
         project = snapshot.project
@@ -67,17 +67,6 @@ def _verdict(options: Options, cache: Cache) -> Verdict:
         verdict = _judge(project, code_sizes)
         cache.write_facts(_KIND, key, encode(verdict))
     return verdict
-
-
-def _load_without_secrets(options: Options) -> Project:
-    """Read the project on a machine that need not know the index's credentials."""
-    from functools import partial
-
-    from layerforge.project.loading import load_project
-    from layerforge.project.requirements import read_requirements
-
-    read = partial(read_requirements, keep_unset=True)
-    return load_project(options.root, config=options.config, read_requirements=read)
 
 
 def _recall_verdict(cache: Cache, key: str) -> Verdict | None:

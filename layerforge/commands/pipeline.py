@@ -75,6 +75,17 @@ def read_project(options: Options, cache: Cache) -> Project:
     return project
 
 
+def load_without_secrets(options: Options) -> Project:
+    """Read the project on a machine that need not know the index's credentials."""
+    from functools import partial
+
+    from layerforge.project.loading import load_project
+    from layerforge.project.requirements import read_requirements
+
+    read = partial(read_requirements, keep_unset=True)
+    return load_project(options.root, config=options.config, read_requirements=read)
+
+
 def lock_or_relock(project: Project, options: Options, client: PipClient, locking: Locking) -> LockedProject:
     """Return locks that fit the project: the ones there are, or new ones, written.
 
