@@ -27,7 +27,7 @@ from layerforge.model.progress import Advance
 from layerforge.model.requirement import IndexOptions
 from layerforge.model.target import Target
 from layerforge.resolve.engine import ContradictionError, NoFittingFileError, Offer, newest_offers
-from layerforge.resolve.index import Described, ResolveRequest, Selected
+from layerforge.resolve.index import BuiltWheel, Described, ResolveRequest, Selected
 from tests.wheel_files import metadata_text, wheel_filename
 
 _FILES = "https://index.example/files"
@@ -209,13 +209,15 @@ class FakeIndex:
     """Describes releases and brings files out of memory.
 
     Wheels given as paths are described by their own METADATA, releases by what they say. `failing`
-    filenames raise PackageIndexError. `described` and `downloaded` remember, in order.
+    filenames raise PackageIndexError. `described` and `downloaded` remember, in order. `context` is
+    what wheels of sources were built in.
     """
 
     def __init__(self, *releases: Release, wheels: Iterable[Path] = ()) -> None:
         self.described: list[str] = []
         self.downloaded: list[str] = []
         self.failing: set[str] = set()
+        self.context = ""
         self.contents: dict[str, bytes] = {path.name: path.read_bytes() for path in wheels}
         self._releases: dict[tuple[str, str], Release] = {
             (canonicalize_name(one.name), one.version): one for one in releases
@@ -267,14 +269,14 @@ class FakeIndex:
 
     def build_wheel(
         self, source: Selected, *, target: Target, options: IndexOptions, root: Path, directory: Path
-    ) -> Path:
+    ) -> BuiltWheel:
         for filename, content in self.contents.items():
             name, version, _, _ = parse_wheel_filename(filename)
             if (name, str(version)) == (source.name, source.version):
                 directory.mkdir(parents=True, exist_ok=True)
                 path = directory / filename
                 path.write_bytes(content)
-                return path
+                return BuiltWheel(path, self.context)
         raise BuildError(f"the fake index builds no {source.name} {source.version}")
 
     def _may_fail(self, filename: str) -> None:

@@ -13,7 +13,7 @@ from typing import IO
 from layerforge.build.archive import Written, write_archive
 from layerforge.build.assembly import Assembly, assemble
 from layerforge.build.code import Code, read_code, write_code
-from layerforge.build.fetch import Fetcher, Wanted, source_key
+from layerforge.build.fetch import Fetcher, Wanted
 from layerforge.build.manifest import read_manifest, write_manifest
 from layerforge.build.output_folder import FUNCTIONS, LAYERS, OutputFolder, ZipFile
 from layerforge.build.store import DamagedWheelError, DigestCheck, StoredWheel, WheelStore
@@ -91,7 +91,7 @@ def build_project(
         jobs=jobs,
     )
     builder = _Builder(OutputFolder(path=output), plan, project, fetcher, jobs)
-    layers = _layer_inputs(plan, locks, project.root)
+    layers = _layer_inputs(plan, locks, fetcher)
     codes = _read_codes(project)
     work = builder.compare(layers, codes)
     manifest = builder.manifest(work.reused_layers, work.reused_codes) if _is_done(work) else None
@@ -111,7 +111,7 @@ def _read_codes(project: Project) -> dict[str, Code]:
     return {name: read[source] for name, source in sources.items()}
 
 
-def _layer_inputs(plan: LayerPlan, locks: Sequence[Lock], root: Path) -> tuple[_LayerInput, ...]:
+def _layer_inputs(plan: LayerPlan, locks: Sequence[Lock], fetcher: Fetcher) -> tuple[_LayerInput, ...]:
     pinned = {(lock.target, item_of(one)): one for lock in locks for one in lock.distributions}
     inputs = []
     for layer in plan.layers:
@@ -119,11 +119,15 @@ def _layer_inputs(plan: LayerPlan, locks: Sequence[Lock], root: Path) -> tuple[_
             Wanted(target=layer.target, distribution=pinned[layer.target, item])
             for item in sorted(layer.items)
         )
-        digest = hashlib.sha256(f"layer {LAYOUT_VERSION}\0{layer.target.name}\0".encode())
-        for one in wanted:
-            digest.update(f"{one.distribution.name}\0{source_key(one, root)}\0".encode())
-        inputs.append(_LayerInput(layer=layer, wanted=wanted, digest=digest.hexdigest()))
+        inputs.append(_LayerInput(layer=layer, wanted=wanted, digest=_input_digest(layer, wanted, fetcher)))
     return tuple(inputs)
+
+
+def _input_digest(layer: PlannedLayer, wanted: Iterable[Wanted], fetcher: Fetcher) -> str:
+    digest = hashlib.sha256(f"layer {LAYOUT_VERSION}\0{layer.target.name}\0".encode())
+    for one in wanted:
+        digest.update(f"{one.distribution.name}\0{fetcher.input_key(one)}\0".encode())
+    return digest.hexdigest()
 
 
 def _places_to_look(project: Project) -> IndexOptions:
@@ -282,7 +286,8 @@ class _Builder:
                 BuiltDistribution(name=wanted.distribution.name, version=wheel.version, unzipped_size=size)
                 for wanted, wheel, size in zip(one.wanted, stored, assembly.sizes, strict=True)
             ),
-            input_digest=one.digest,
+            # Known of a source only now: whether a container built it, and which.
+            input_digest=_input_digest(layer, one.wanted, self._fetcher),
         )
         return artifact, assembly
 

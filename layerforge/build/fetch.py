@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,9 +36,18 @@ class Wanted:
         return f"{self.distribution.name} {self.distribution.version}"
 
 
+def _no_context(_: Wanted) -> None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fetcher:
-    """All that fetching needs: where from, where to, and who is told. `root` is the project root."""
+    """All that fetching needs: where from, where to, and who is told. `root` is the project root.
+
+    `source_context` tells what a container would build a source in now (`BuiltWheel.context`), None
+    where no engine answers: then a wheel counts that was built before, in whatever container. It is
+    asked only of sources that were built in one.
+    """
 
     index: Index
     store: WheelStore
@@ -47,6 +56,27 @@ class Fetcher:
     progress: Progress
     offline: bool = False
     jobs: int = 2
+    source_context: Callable[[Wanted], str | None] = _no_context
+
+    def input_key(self, wanted: Wanted) -> str:
+        """What stands for `wanted` among the inputs of a layer: its `source_key`, and how it was built.
+
+        To be asked again after `fetch`: only then is it known of a source whether it takes a container.
+        """
+        key = source_key(wanted, self.root)
+        context = self._context(wanted, self._fact(key)) if wanted.distribution.wheel is None else ""
+        return f"{key} {context}" if context else key
+
+    def _fact(self, key: str) -> dict[str, str]:
+        match self.store.cache.read_facts(_BUILT, key):
+            case {"filename": str(filename), "sha256": str(sha256), **more}:
+                return {"filename": filename, "sha256": sha256, "context": str(more.get("context", ""))}
+        return {}
+
+    def _context(self, wanted: Wanted, fact: Mapping[str, str]) -> str:
+        """What a container would build it in; "" if it was built without one, or never."""
+        known = fact.get("context", "")
+        return (self.source_context(wanted) or known) if known else ""
 
     def fetch(self, wanted: Iterable[Wanted]) -> dict[Wanted, StoredWheel]:
         """Every wanted wheel, from the store or brought into it.
@@ -73,12 +103,10 @@ class Fetcher:
         if wheel is not None:
             filename, sha256 = wheel.filename, wheel.sha256
         else:
-            built = self.store.cache.read_facts(_BUILT, source_key(wanted, self.root))
-            match built:
-                case {"filename": str(filename), "sha256": str(sha256)}:
-                    pass
-                case _:
-                    return None
+            built = self._fact(source_key(wanted, self.root))
+            if not built or built["context"] != self._context(wanted, built):
+                return None
+            filename, sha256 = built["filename"], built["sha256"]
         return self.store.get(sha256) or self.store.adopt_known(filename=filename, sha256=sha256)
 
     def _download(self, wanted: Sequence[Wanted]) -> dict[Wanted, StoredWheel]:
@@ -116,14 +144,15 @@ class Fetcher:
         )
         with _temporary_folder(self.store) as folder:
             with self.progress.task(f"building {wanted}", total=None, unit="items"):
-                path = self.index.build_wheel(
+                path, context = self.index.build_wheel(
                     source, target=wanted.target, options=self.options, root=self.root, directory=folder
                 )
             if path.parent != folder:
                 # What the index keeps elsewhere stays there: the store takes its own copy.
                 path = Path(shutil.copy(path, folder / path.name))
             stored = self.store.add(path, filename=path.name, sha256=sha256_of(path))
-        self.store.cache.write_facts(_BUILT, key, {"filename": stored.filename, "sha256": stored.sha256})
+        fact = {"filename": stored.filename, "sha256": stored.sha256, "context": context}
+        self.store.cache.write_facts(_BUILT, key, fact)
         return stored
 
 

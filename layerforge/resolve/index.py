@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from layerforge.model.lock import Archive, LocalSource, VcsSource
 from layerforge.model.requirement import IndexOptions, Requirement
@@ -66,6 +66,17 @@ class Described:
     metadata: str
 
 
+class BuiltWheel(NamedTuple):
+    """A wheel made of a source.
+
+    `context` names the image and the instructions that a container built it with: were they others,
+    the wheel might be another. It is "" where the wheel was built on this machine, as pure ones are.
+    """
+
+    path: Path
+    context: str = ""
+
+
 class Engine(Protocol):
     """Resolves one set of requirements for one target."""
 
@@ -106,6 +117,6 @@ class Index(Protocol):
 
     def build_wheel(
         self, source: Selected, *, target: Target, options: IndexOptions, root: Path, directory: Path
-    ) -> Path:
-        """Build a pure wheel from a source through its PEP 517 backend; the path of the wheel."""
+    ) -> BuiltWheel:
+        """Build a wheel from a source through its PEP 517 backend, in a container if it must be compiled."""
         ...

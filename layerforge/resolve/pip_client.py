@@ -28,7 +28,7 @@ from layerforge.model.requirement import IndexOptions
 from layerforge.model.target import Target
 from layerforge.model.url import redact
 from layerforge.processes import start_process
-from layerforge.resolve.index import Described, ResolveRequest, Selected
+from layerforge.resolve.index import BuiltWheel, Described, ResolveRequest, Selected
 from layerforge.resolve.messages import decode, decode_error, encode
 
 WORKER = (sys.executable, "-P", "-m", "layerforge.resolve.pip_worker")
@@ -102,10 +102,11 @@ class PipClient:
 
     def build_wheel(
         self, source: Selected, *, target: Target, options: IndexOptions, root: Path, directory: Path
-    ) -> Path:
+    ) -> BuiltWheel:
         """See `Index`. What was built before from the same content is taken from the cache."""
         params = {"source": encode(source), "directory": str(directory.absolute())}
-        return Path(self._call("build_wheel", {**params, **_context(target, options, root)}))
+        path, context = self._call("build_wheel", {**params, **_context(target, options, root)})
+        return BuiltWheel(Path(path), context)
 
     def _call(self, method: str, params: dict[str, Any], *, advance: Advance | None = None) -> Any:
         worker = self._take()

@@ -77,7 +77,7 @@ class Service:
         wanted = [(decode(Archive, archive), Path(path)) for archive, path in params["wanted"]]
         download(self._access(params, None), wanted, advance=self._channel.advance)
 
-    def _build_wheel(self, params: Any) -> str:
+    def _build_wheel(self, params: Any) -> list[str]:
         target, root = decode(Target, params["target"]), Path(params["root"])
         cache, access = Cache(Path(params["cache"])), self._access(params, root)
         builder = Builder(access, cache, target=target, root=root, progress=self._channel)
@@ -87,4 +87,4 @@ class Service:
         temporary = placed.with_name(f".{built.filename}.part")
         shutil.copyfile(built.path, temporary)
         temporary.replace(placed)
-        return str(placed)
+        return [str(placed), ""]

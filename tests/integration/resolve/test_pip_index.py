@@ -258,9 +258,10 @@ def test_wheels_are_built_once_for_the_same_content_with_the_same_bytes(
     folder = make_project("shared", directory=tmp_path / "shared")
 
     def build(directory: str, client: PipClient) -> bytes:
-        path = client.build_wheel(
+        path, context = client.build_wheel(
             source, target=TARGET, options=options, root=tmp_path, directory=tmp_path / directory
         )
+        assert context == ""
         assert path == tmp_path / directory / "shared-1.0-py3-none-any.whl"
         return path.read_bytes()
 
@@ -319,7 +320,7 @@ def test_a_commit_is_built_again_from_its_pin(
     built = client.build_wheel(
         source, target=TARGET, options=options, root=tmp_path, directory=tmp_path / "out"
     )
-    assert built.name == "shared-1.0-py3-none-any.whl"
+    assert built.path.name == "shared-1.0-py3-none-any.whl"
 
 
 # --- the process
@@ -407,7 +408,7 @@ def test_a_damaged_wheel_of_a_source_is_built_again(
     def build() -> bytes:
         return client.build_wheel(
             source, target=TARGET, options=options, root=tmp_path, directory=tmp_path / "out"
-        ).read_bytes()
+        ).path.read_bytes()
 
     first = build()
     for blob in blobs(cache):

@@ -21,8 +21,9 @@ X86 = Target(runtime="python3.13", architecture="x86_64")
 ARM = Target(runtime="python3.12", architecture="arm64")
 
 
-def fetcher(root: Path, index: FakeIndex, *, offline: bool = False) -> Fetcher:
+def fetcher(root: Path, index: FakeIndex, *, offline: bool = False, engine: str | None = None) -> Fetcher:
     return Fetcher(
+        source_context=lambda _: engine,
         index=index,
         store=WheelStore(Cache(root / "cache")),
         root=root,
@@ -180,6 +181,42 @@ def test_source_keys(tmp_path: Path) -> None:
         )
     ]
     assert len({source_key(one, tmp_path) for one in wants}) == len(wants)
+
+
+def test_a_wheel_that_a_container_built_counts_until_the_container_would_be_another(
+    tmp_path: Path, make_wheel: MakeWheel
+) -> None:
+    index = FakeIndex(wheels=[make_wheel("a", tag="cp313-cp313-manylinux_2_34_x86_64")])
+    (tmp_path / "libs/a").mkdir(parents=True)
+    (tmp_path / "libs/a/pyproject.toml").write_text("")
+    one = local("libs/a")
+    plain = source_key(one, tmp_path)
+    assert fetcher(tmp_path, index, engine="image 1").input_key(one) == plain
+    index.context = "image 1"
+    built = fetcher(tmp_path, index, engine="image 1").fetch([one])
+    same = (
+        fetcher(tmp_path, index, offline=True, engine="image 1"),
+        # No engine answers, or nobody looks for one.
+        fetcher(tmp_path, index, offline=True),
+    )
+    assert [other.fetch([one]) for other in same] == [built, built]
+    assert [other.input_key(one) for other in same] == [f"{plain} image 1"] * 2
+    changed = fetcher(tmp_path, index, offline=True, engine="image 2")
+    assert changed.input_key(one) == f"{plain} image 2"
+    with pytest.raises(BuildError, match="1 distribution is not in the cache"):
+        changed.fetch([one])
+
+
+def test_a_source_that_was_built_without_a_container_is_none_of_the_engine(
+    tmp_path: Path, make_wheel: MakeWheel
+) -> None:
+    index = FakeIndex(wheels=[make_wheel("a")])
+    (tmp_path / "libs/a").mkdir(parents=True)
+    (tmp_path / "libs/a/pyproject.toml").write_text("")
+    one = local("libs/a")
+    built = fetcher(tmp_path, index, engine="image 1").fetch([one])
+    assert fetcher(tmp_path, index, offline=True, engine="image 2").fetch([one]) == built
+    assert fetcher(tmp_path, index, engine="image 2").input_key(one) == source_key(one, tmp_path)
 
 
 def test_a_local_source_that_is_gone(tmp_path: Path) -> None:
