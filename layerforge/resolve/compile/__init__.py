@@ -1,0 +1,1 @@
+"""Sources compiled into wheels in the target's build image."""

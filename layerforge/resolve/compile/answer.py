@@ -1,0 +1,89 @@
+"""What a build container answered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from layerforge.containers.engine import Outcome
+
+_LINES_KEPT = 400
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuiltInContainer:
+    """A wheel by its filename. `vendored` pairs each library that was put in with where it came from."""
+
+    filename: str
+    vendored: tuple[tuple[str, str], ...] = ()
+    packages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FailedInContainer:
+    """Why there is no wheel.
+
+    `stage` is packages, unpack, build, metadata, architecture, missing-libraries, symbols, libraries or
+    patchelf; crash where the program itself did not come to its end. `manager` is the image's package
+    manager, None if it has none or nobody told.
+    """
+
+    stage: str
+    lines: tuple[str, ...]
+    manager: str | None = None
+    wheel: str | None = None
+    platforms: tuple[str, ...] = ()
+    out_of_memory: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MetadataInContainer:
+    """The text of METADATA, as far as a resolution reads it."""
+
+    text: str
+
+
+Answer = BuiltInContainer | MetadataInContainer | FailedInContainer
+
+
+def read_answer(outcome: Outcome) -> Answer:
+    """The last line of stdout; a container that gave none has failed."""
+    said = outcome.stdout.decode(errors="replace").splitlines()
+    try:
+        value = json.loads(said[-1]) if outcome.code == 0 and said else None
+    except ValueError:
+        value = None
+    match value:
+        case {"failed": dict(failed), "manager": manager}:
+            return _failed(failed, manager, outcome)
+        case {"wheel": str(filename), "vendored": list(vendored), "packages": list(packages)}:
+            libraries = tuple((str(name), str(path)) for name, path in vendored)
+            return BuiltInContainer(filename=filename, vendored=libraries, packages=tuple(packages))
+        case {"metadata": dict(fields)}:
+            return MetadataInContainer(text=format_metadata(fields))
+    lines = tuple(outcome.stderr.splitlines()[-_LINES_KEPT:])
+    return FailedInContainer(stage="crash", lines=lines, out_of_memory=outcome.out_of_memory)
+
+
+def _failed(failed: Mapping[str, Any], manager: str | None, outcome: Outcome) -> FailedInContainer:
+    return FailedInContainer(
+        stage=failed["stage"],
+        lines=tuple(failed["lines"]),
+        manager=manager,
+        wheel=failed.get("wheel"),
+        platforms=tuple(failed.get("platforms", ())),
+        out_of_memory=outcome.out_of_memory,
+    )
+
+
+def format_metadata(fields: Mapping[str, Any]) -> str:
+    """METADATA of the JSON that pip reports (PEP 566): names, requirements and extras."""
+    lines = [f"Metadata-Version: {fields.get('metadata_version', '2.1')}"]
+    lines += [f"Name: {fields['name']}", f"Version: {fields['version']}"]
+    if fields.get("requires_python"):
+        lines.append(f"Requires-Python: {fields['requires_python']}")
+    lines += [f"Provides-Extra: {extra}" for extra in fields.get("provides_extra", ())]
+    lines += [f"Requires-Dist: {requirement}" for requirement in fields.get("requires_dist", ())]
+    return "\n".join([*lines, "", ""])

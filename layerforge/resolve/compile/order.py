@@ -1,0 +1,106 @@
+"""What a build container is asked to do, as the files and the command of the container."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from layerforge.containers.engine import FileIn
+from layerforge.model.target import Target
+from layerforge.resolve.compile.libraries import PROVIDED_LIBRARIES, compiler_policy, glibc_policy
+from layerforge.resolve.compile.toolbox import auditwheel_files, auditwheel_version
+
+# The places of the program scripts/build_wheel.py.
+ROOT = "/tmp/layerforge"  # noqa: S108 - in a container that nobody else has
+OUT = f"{ROOT}/out"
+BUILD = f"{ROOT}/build"
+_REQUEST = f"{ROOT}/in/request.json"
+_PROGRAM = f"{ROOT}/build_wheel.py"
+_TOOLS = f"{ROOT}/tools"
+
+Mode = Literal["wheel", "metadata"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Instructions:
+    """How a distribution is to be built: packages of the image's system, and what its backend is told."""
+
+    packages: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    config_settings: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Changes when the wheel may come out differently."""
+        parts = [
+            sorted(self.packages),
+            sorted(self.environment.items()),
+            sorted(self.config_settings),
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """A source for a target. `source` is an archive on this machine that holds one folder."""
+
+    label: str
+    target: Target
+    source: Path
+    filename: str
+    subdirectory: str | None = None
+    instructions: Instructions = Instructions()
+
+
+def python_of(target: Target) -> str:
+    """The interpreter of Lambda's images."""
+    return f"/var/lang/bin/{target.runtime}"
+
+
+def command_of(order: Order) -> tuple[str, ...]:
+    """The command line of the container."""
+    return (python_of(order.target), _PROGRAM, _REQUEST)
+
+
+def files_of(order: Order, mode: Mode) -> tuple[FileIn, ...]:
+    """All that the program needs."""
+    tools = auditwheel_files(_TOOLS) if mode == "wheel" else ()
+    return (
+        FileIn(path=_PROGRAM, data=program()),
+        FileIn(path=_REQUEST, data=json.dumps(request_of(order, mode)).encode()),
+        FileIn(path=f"{ROOT}/in/{order.filename}", data=order.source),
+        *tools,
+    )
+
+
+def request_of(order: Order, mode: Mode) -> dict[str, object]:
+    """What the program reads."""
+    instructions = order.instructions
+    return {
+        "mode": mode,
+        "source": f"{ROOT}/in/{order.filename}",
+        "subdirectory": order.subdirectory,
+        "packages": list(instructions.packages),
+        "environment": dict(instructions.environment),
+        "config_settings": [list(one) for one in instructions.config_settings],
+        "machine": order.target.machine,
+        "glibc": glibc_policy(order.target),
+        "compiler_libraries": compiler_policy(order.target),
+        "provided": list(PROVIDED_LIBRARIES),
+    }
+
+
+def program() -> bytes:
+    """The text of the program."""
+    return (resources.files("layerforge.containers.scripts") / "build_wheel.py").read_bytes()
+
+
+def tools_digest() -> str:
+    """Changes when what builds and vendors does."""
+    parts = (program(), auditwheel_version().encode(), "\0".join(PROVIDED_LIBRARIES).encode())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
