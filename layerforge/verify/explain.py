@@ -73,12 +73,14 @@ def explain(failure: Failure, context: Context) -> Finding:
         _unknown(failure),
     )
     lines = failure.traceback or failure.stderr
+    # What crashed stands first in what Python says of a crash.
+    shown = lines[:_SHOWN_LINES] if failure.ending == "signal" else lines[-_SHOWN_LINES:]
     return Finding(
         severity=Severity.ERROR,
         code=cause.code,
         subject=context.function,
         sentence=f"{context.function}: {_subject(failure)} {cause.sentence}",
-        details=tuple(lines[-_SHOWN_LINES:]),
+        details=tuple(shown),
         hint=cause.hint,
     )
 

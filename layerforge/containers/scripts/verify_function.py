@@ -132,6 +132,8 @@ class Verification:
         }
         question.write_text(json.dumps(asked), encoding="utf-8")
         answer.unlink(missing_ok=True)
+        # What crashes shall say where.
+        options = ("-X", "faulthandler", *options)
         ended = self.process([sys.executable, *options, STEP, str(question)], self.limits["import"])
         try:
             ended["answer"] = json.loads(answer.read_text(encoding="utf-8"))
@@ -171,7 +173,7 @@ class Verification:
     def fail(self, step: str, what: str, distribution: str | None, ended: dict[str, Any]) -> None:
         """Note a step that did not end as it should."""
         raised = (ended.get("answer") or {}).get("raised")
-        lines = [line for line in ended["stderr"].splitlines() if not _IMPORT_TIME.match(line)]
+        lines = _telling(ended["stderr"])
         self.failures.append(
             {
                 "step": step,
@@ -180,7 +182,7 @@ class Verification:
                 "ending": "raised" if raised else ended["ending"],
                 "code": ended["code"],
                 "errno": ended.get("errno"),
-                "stderr": [line[:_TEXT] for line in lines if line != MARK][-_LINES:],
+                "stderr": lines[:_LINES] if ended["ending"] == "signal" else lines[-_LINES:],
                 **(raised or {}),
             }
         )
@@ -320,7 +322,9 @@ class Invoker:
                 answer = self._ask(child)
             finally:
                 _kill(child)
-            return {**answer, "log": [line[:_TEXT] for line in _read(log).splitlines()[-_LINES:]]}
+            # The emulator's own lines say nothing of the function.
+            lines = [line[:_TEXT] for line in _read(log).splitlines() if "(rapid)" not in line]
+            return {**answer, "log": lines[-_LINES:]}
 
     def _command(self) -> list[str] | None:
         handler = self._it.task["handler"]
@@ -412,6 +416,18 @@ def parse_import_times(stderr: str) -> list[list[Any]]:
     _, _, after = stderr.partition(f"{MARK}\n")
     matches = (_IMPORT_TIME.match(line) for line in after.splitlines())
     return [[m[4], int(m[1]), int(m[2])] for m in matches if m]
+
+
+def _telling(stderr: str) -> list[str]:
+    """Lines that tell something; of a crash what faulthandler says, the frame that crashed first."""
+    _, fatal, rest = stderr.rpartition("Fatal Python error")
+    ours = ("verify_step.py", "<frozen importlib", "/importlib/__init__.py")
+    lines = [line[:_TEXT] for line in (fatal + rest).splitlines() if line.strip()]
+    return [
+        line
+        for line in lines
+        if line != MARK and not line.startswith("import time:") and not any(name in line for name in ours)
+    ]
 
 
 def _is_recorded(path: str, told: dict[str, Any]) -> bool:

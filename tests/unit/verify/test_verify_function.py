@@ -176,6 +176,14 @@ def test_module_that_ends_its_process(fake: FakeLambda, source: str, ending: str
     assert answer["startup"]["loaded"] == ["good.py"]
 
 
+def test_crash_says_where(fake: FakeLambda) -> None:
+    fake.install("bad", {"bad.py": "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)"})
+    (failure,) = fake.verify("bad")["failures"]
+    assert failure["stderr"][0] == "Fatal Python error: Segmentation fault"
+    frames = [line for line in failure["stderr"] if line.startswith("  File")]
+    assert frames == [f'  File "{fake.root}/opt/python/bad.py", line 2 in <module>']
+
+
 def test_traceback_has_the_frames_of_the_code_alone(fake: FakeLambda) -> None:
     fake.install(
         "bad", {"bad/__init__.py": "import bad.deep", "bad/deep.py": "import os\nos.environ['TABLE']"}
