@@ -13,6 +13,7 @@ from layerforge.report.tables import SHOWN_ROWS
 from layerforge.verify.values import FunctionReport, ImportTime, Invocation
 
 _SLOWEST = 3
+_SHOWN_RESPONSE = 200
 
 
 def format_verification(reports: Sequence[FunctionReport], *, width: int | None) -> str:
@@ -34,7 +35,7 @@ def format_verification(reports: Sequence[FunctionReport], *, width: int | None)
     lines = lay_out(columns, width, dispensable=("target", "slowest imports", "memory"))
     if rest := len(ordered) - len(shown):
         lines.append(f"and {rest} more; -v shows all")
-    return "\n".join([*lines, "", summarise(reports)])
+    return "\n".join([*lines, "", *_responses(shown), summarise(reports)])
 
 
 def summarise(reports: Sequence[FunctionReport]) -> str:
@@ -82,6 +83,20 @@ def slowest_packages(imports: Sequence[ImportTime]) -> tuple[ImportTime, ...]:
 
 def _slowest(report: FunctionReport) -> str:
     return ", ".join(f"{one.module} {one.cumulative_ms:.0f} ms" for one in slowest_packages(report.imports))
+
+
+def _responses(reports: Sequence[FunctionReport]) -> list[str]:
+    """What handlers answered, one line each, shortened; the whole is for --json."""
+    return [
+        f"{report.function} answered {_shorten(report.invocation.response)}"
+        for report in reports
+        if report.invocation and report.invocation.ok and report.invocation.response
+    ]
+
+
+def _shorten(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN_RESPONSE else f"{line[:_SHOWN_RESPONSE]} ..."
 
 
 def _errors(report: FunctionReport) -> str:

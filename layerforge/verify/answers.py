@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from layerforge.errors import ToolError
@@ -226,8 +226,8 @@ def _invocation_finding(function: str, invocation: Invocation | None) -> Finding
     )
 
 
-def hide_values(report: FunctionReport, secrets: Iterable[str]) -> FunctionReport:
-    """The report without values of variables: code under test may print them, or put them into errors."""
+def make_hider(secrets: Iterable[str]) -> Callable[[str], str]:
+    """A function that takes values of variables out of a text."""
     # Longest first, as one may be part of another; lines of their own, as details are lines.
     pieces = {piece for value in secrets for piece in (value, *value.splitlines())}
     hidden = sorted((piece for piece in pieces if len(piece) >= _SHORTEST_SECRET), key=lambda p: (-len(p), p))
@@ -236,6 +236,13 @@ def hide_values(report: FunctionReport, secrets: Iterable[str]) -> FunctionRepor
         for piece in hidden:
             text = text.replace(piece, "****")
         return text
+
+    return hide
+
+
+def hide_values(report: FunctionReport, secrets: Iterable[str]) -> FunctionReport:
+    """The report without values of variables: code under test may print them, or put them into errors."""
+    hide = make_hider(secrets)
 
     def hide_finding(finding: Finding) -> Finding:
         return dataclasses.replace(

@@ -18,7 +18,7 @@ from layerforge.model.artifact import Artifact
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.progress import Advance, Progress
 from layerforge.model.target import Target
-from layerforge.verify.answers import hide_values, notes, read_report
+from layerforge.verify.answers import hide_values, make_hider, notes, read_report
 from layerforge.verify.explain import Context
 from layerforge.verify.task import (
     OPT,
@@ -133,7 +133,7 @@ def _read(check: FunctionCheck, outcome: Outcome, surroundings: Surroundings) ->
             return hide_values(_out_of_memory(check), secrets)
         raise ToolError(
             f"the container that verifies {check.function} ended with exit code {outcome.code} and no answer",
-            details=outcome.stderr.splitlines()[-_SHOWN_LINES:],
+            details=make_hider(secrets)(outcome.stderr).splitlines()[-_SHOWN_LINES:],
             hint=f"the run image must have /var/lang/bin/{check.target.runtime}: see [container] run-images",
         )
     context = Context(function=check.function, target=check.target, providers=surroundings.providers)

@@ -47,6 +47,15 @@ def test_narrow_table_with_invocations() -> None:
     )
 
 
+def test_response() -> None:
+    told = Invocation(status="answered", ok=True, seconds=0.1, response='{"order": 7}')
+    invoked = FunctionReport(function="c", target=TARGET, findings=(), ok=True, invocation=told)
+    assert format_verification([invoked], width=None).splitlines()[-2:] == [
+        'c answered {"order": 7}',
+        "1 function verified",
+    ]
+
+
 def test_long_table() -> None:
     text = format_verification([FINE] * 25, width=120)
     assert "and 5 more; -v shows all" in text
