@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from layerforge.errors import ConfigError
+from layerforge.model.container import BYTECODE_MODES, ContainerSettings
 from layerforge.model.limits import LAYERS_PER_FUNCTION, UNZIPPED_LIMIT, Limits
 from layerforge.model.requirement import IndexOptions
 from layerforge.model.target import ARCHITECTURES, RUNTIMES
+from layerforge.project.container_config import parse_container
 from layerforge.project.runtime_provided import expand_families
 from layerforge.project.tables import Table
 
@@ -25,8 +27,8 @@ _LONGEST_NAME = 100
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
 
 _TOP_KEYS = (
-    "name", "template", "runtime", "architecture", "resolver", "builder", "output", "layer-sizes",
-    "functions", "index", "runtime-provided", "limits", "container", "publish",
+    "name", "template", "runtime", "architecture", "resolver", "builder", "bytecode", "output",
+    "layer-sizes", "functions", "index", "runtime-provided", "limits", "container", "publish",
 )  # fmt: skip
 _FUNCTION_KEYS = (
     "source", "handler", "requirements", "extras", "groups", "runtime", "architecture", "layers",
@@ -59,7 +61,7 @@ class Config:
     """All that a config says. `path` is the file's name as shown, None where there is no config.
 
     `templates` is None where the config leaves it to discovery, and empty where it wants none.
-    `container` and `publish` hold what those stages read themselves.
+    `publish` holds what that stage reads itself.
     """
 
     path: str | None = None
@@ -69,13 +71,14 @@ class Config:
     architecture: str | None = None
     resolver: str = "pip-tools"
     builder: str = "auto"
+    bytecode: str = "auto"
     output: str = ".layerforge"
     options: IndexOptions = IndexOptions()
     functions: tuple[FunctionConfig, ...] = ()
     layer_sizes: Mapping[str, int] = field(default_factory=dict)
     runtime_provided: tuple[str, ...] = ()
     limits: Limits = Limits()
-    container: Mapping[str, Any] = field(default_factory=dict)
+    container: ContainerSettings = ContainerSettings()
     publish: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -103,13 +106,14 @@ def parse_config(
         architecture=_architecture(top),
         resolver=top.string("resolver", choices=RESOLVERS) or RESOLVERS[0],
         builder=top.string("builder", choices=BUILDERS) or BUILDERS[0],
+        bytecode=top.string("bytecode", choices=BYTECODE_MODES) or BYTECODE_MODES[0],
         output=_inside(top, "output") or ".layerforge",
         options=_index_options(top.table("index"), os.environ if environment is None else environment),
         functions=_functions(top.table("functions"), lines or {}),
         layer_sizes=_layer_sizes(top),
         runtime_provided=_runtime_provided(top.table("runtime-provided")),
         limits=_limits(top.table("limits")),
-        container=top.table("container").data,
+        container=parse_container(top.table("container")),
         publish=top.table("publish").data,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+from layerforge.model.container import BYTECODE_MODES
 from layerforge.model.function import Function, Project, ProjectSettings
 from layerforge.model.limits import Limits
 from layerforge.model.requirement import IndexOptions
@@ -42,8 +43,8 @@ def _settings_lines(project: Project) -> list[str]:
     lines += _default_lines(_common_target(project))
     defaults = ProjectSettings(name="")
     lines.append(_choice("resolver", settings.resolver, RESOLVERS))
-    # What this release refuses is no choice to offer.
-    lines.append(_choice("builder", settings.builder, [name for name in BUILDERS if name != "container"]))
+    lines.append(_choice("builder", settings.builder, BUILDERS))
+    lines.append(_choice("bytecode", settings.bytecode, BYTECODE_MODES))
     if settings.output != defaults.output:
         lines.append(_line("output", settings.output, "where layers are built"))
     return lines

@@ -100,6 +100,8 @@ def _settings(config: Config, root: Path) -> ProjectSettings:
         name=config.name or _default_name(root),
         resolver=config.resolver,
         builder=config.builder,
+        bytecode=config.bytecode,
+        container=config.container,
         limits=config.limits,
         runtime_provided=config.runtime_provided,
         options=config.options,

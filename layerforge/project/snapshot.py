@@ -15,6 +15,7 @@ from pathlib import Path
 from layerforge import __version__
 from layerforge.cache import Cache
 from layerforge.model.codec import decode, encode
+from layerforge.model.container import ContainerSettings, RuntimeImage, SystemPackages
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import ExternalLayer, Function, Project, ProjectSettings
 from layerforge.model.limits import Limits
@@ -26,6 +27,7 @@ from layerforge.project.fingerprint import Fingerprint, folders_that_decide, mat
 _KIND = "project"
 _USERINFO = re.compile(rb"(?<=://)[^\s/'\"]*@")
 _CLASSES = (
+    ContainerSettings,
     ExternalLayer,
     Finding,
     Function,
@@ -35,7 +37,9 @@ _CLASSES = (
     ProjectSettings,
     Requirement,
     RequirementSet,
+    RuntimeImage,
     Severity,
+    SystemPackages,
     Target,
 )
 

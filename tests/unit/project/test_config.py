@@ -5,6 +5,7 @@ import tomllib
 import pytest
 
 from layerforge.errors import ConfigError
+from layerforge.model.container import ContainerSettings
 from layerforge.model.limits import Limits
 from layerforge.model.requirement import IndexOptions
 from layerforge.project.config import Config, FunctionConfig, parse_config
@@ -102,7 +103,7 @@ def test_everything() -> None:
         ),
         runtime_provided=("boto3", "botocore", "jmespath", "s3transfer"),
         limits=Limits(unzipped=209_715_200, layers=4, warn_at=0.8),
-        container={"network": "host"},
+        container=ContainerSettings(network="host"),
         publish={"regions": ["eu-west-1"]},
     )
 

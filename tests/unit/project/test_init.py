@@ -88,7 +88,8 @@ template = []  # no template: the functions are named below
 runtime = "python3.13"  # of functions that say nothing else
 architecture = "x86_64"  # or "arm64"
 resolver = "pip-tools"  # or "uv"
-builder = "auto"  # or "wheels"
+builder = "auto"  # or "container", "wheels"
+bytecode = "auto"  # or "on", "off", "used"
 
 [functions.orders]
 source = "functions/orders"
