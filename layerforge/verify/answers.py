@@ -96,6 +96,7 @@ def read_failure(one: Mapping[str, Any]) -> Failure:
         traceback=tuple(one.get("traceback", ())),
         files=tuple(NativeFile(**file) for file in one.get("files", ())),
         libc=one.get("libc"),
+        optional=tuple((name, extra) for name, extra in one.get("optional", ())),
         winner=one.get("winner"),
         winner_path=one.get("winner_path"),
     )

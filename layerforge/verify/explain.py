@@ -52,7 +52,7 @@ _NETWORK_NUMBERS = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Context:
-    """Whose step it was. `providers`: distributions of all built layers, by top-level module."""
+    """Whose step it was. `providers`: distributions of all built layers, by module."""
 
     function: str
     target: Target
@@ -64,6 +64,7 @@ class _Cause:
     code: str
     sentence: str
     hint: str
+    severity: Severity = Severity.ERROR
 
 
 def explain(failure: Failure, context: Context) -> Finding:
@@ -76,7 +77,7 @@ def explain(failure: Failure, context: Context) -> Finding:
     # What crashed stands first in what Python says of a crash.
     shown = lines[:_SHOWN_LINES] if failure.ending == "signal" else lines[-_SHOWN_LINES:]
     return Finding(
-        severity=Severity.ERROR,
+        severity=cause.severity,
         code=cause.code,
         subject=context.function,
         sentence=f"{context.function}: {_subject(failure)} {cause.sentence}",
@@ -269,12 +270,33 @@ def _missing_module(failure: Failure, context: Context) -> _Cause | None:
             f"has no module: {name} is not in the function's code",
             "the handler is FILE.FUNCTION, as seen from the folder of the code: correct it, or the source",
         )
-    providers = context.providers.get(top, ())
+    if failure.step in ("import", "script") and (extra := _extra_of(top, failure)):
+        return _Cause(
+            "extra-missing",
+            f"needs the module {name}, which the extra {extra} brings",
+            f"require {failure.distribution}[{extra}] if {context.function} uses it",
+            Severity.WARNING,
+        )
+    advice = _who_has(name, context)
+    # A distribution may keep parts that only work with others beside it; nobody else imports these.
+    private = failure.step == "import" and any(part.startswith("_") for part in failure.what.split("."))
+    severity = Severity.WARNING if private else Severity.ERROR
+    return _Cause("module-missing", f"needs the module {name}, which is not there", advice, severity)
+
+
+def _extra_of(module: str, failure: Failure) -> str | None:
+    name = module.replace("_", "-").lower()
+    return next((extra for brought, extra in failure.optional if brought == name), None)
+
+
+def _who_has(module: str, context: Context) -> str:
+    """Name the distribution that has the module; packages of a namespace are known by their whole name."""
+    parts = module.split(".")
+    names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    providers = next((context.providers[name] for name in names if name in context.providers), ())
     if providers:
-        advice = f"{' or '.join(providers)} has it: add it to the requirements of {context.function}"
-    else:
-        advice = f"no layer has it: add what brings {top} to the requirements of {context.function}"
-    return _Cause("module-missing", f"needs the module {name}, which is not there", advice)
+        return f"{' or '.join(providers)} has it: add it to the requirements of {context.function}"
+    return f"no layer has it: add what brings {module} to the requirements of {context.function}"
 
 
 def _missing_in_text(failure: Failure) -> str | None:

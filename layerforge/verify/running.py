@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-import zipfile
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -13,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from layerforge.containers.engine import ContainerEngine, Image, Mount, Outcome
-from layerforge.errors import BuildError, ToolError
-from layerforge.model.artifact import Artifact
+from layerforge.errors import ToolError
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.progress import Advance, Progress
 from layerforge.model.target import Target
@@ -151,35 +147,6 @@ def _out_of_memory(check: FunctionCheck) -> FunctionReport:
     return FunctionReport(
         function=check.function, target=check.target, findings=(*notes(check), finding), ok=False
     )
-
-
-def read_providers(folder: Path, layers: Iterable[Artifact]) -> dict[str, tuple[str, ...]]:
-    """The distributions that bring each top-level module, from the RECORDs of all layers."""
-    found: dict[str, set[str]] = {}
-    for layer in layers:
-        try:
-            with zipfile.ZipFile(folder / layer.path) as archive:
-                for name in archive.namelist():
-                    if name.endswith(".dist-info/RECORD"):
-                        distribution = name.split("/")[-2].partition("-")[0].replace("_", "-").lower()
-                        for top in _tops(archive.read(name).decode("utf-8", "replace")):
-                            found.setdefault(top, set()).add(distribution)
-        except FileNotFoundError:
-            # Of a function that is not verified now: those that are have been held against the manifest.
-            continue
-        except (OSError, zipfile.BadZipFile) as error:
-            raise BuildError(
-                f"the zip cannot be read ({error})",
-                where=str(folder / layer.path),
-                hint="run `layerforge build`",
-            ) from error
-    return {top: tuple(sorted(names)) for top, names in sorted(found.items())}
-
-
-def _tops(record: str) -> set[str]:
-    paths = (row[0] for row in csv.reader(io.StringIO(record)) if row)
-    tops = {path.split("/")[0].partition(".")[0] for path in paths if not path.startswith("../")}
-    return {top for top in tops if top.isidentifier()}
 
 
 def run_images(checks: Iterable[FunctionCheck], find: Callable[[Target], Image]) -> dict[Target, Image]:

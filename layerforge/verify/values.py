@@ -59,7 +59,8 @@ class Failure:
 
     `step`: metadata, import, script or handler; `what`: the module, program or handler. `ending`:
     raised, shadowed, timeout, signal (`code` is its number), exit, not-started (`errno` says why),
-    `handler missing`, `handler not callable`.
+    `handler missing`, `handler not callable`. `optional`: what only an extra of the distribution
+    brings, as normalised name and extra.
     """
 
     step: str
@@ -73,6 +74,7 @@ class Failure:
     traceback: tuple[str, ...] = ()
     files: tuple[NativeFile, ...] = ()
     libc: str | None = None
+    optional: tuple[tuple[str, str], ...] = ()
     winner: str | None = None
     winner_path: str | None = None
 

@@ -12,6 +12,7 @@ import hashlib
 import http.client
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -39,6 +40,7 @@ _ENVIRONMENT = {
 }
 # Set by the engine, not by Lambda.
 _FOREIGN = ("HOME", "HOSTNAME", "PWD", "OLDPWD", "SHLVL", "_")
+_HOME = "/home/sbx_user1051"
 _SDK = ("boto3", "botocore", "jmespath", "s3transfer")
 # Shipped by mistake at the top of some wheels; nobody imports them, and they need what is not installed.
 _STRAYS = frozenset(
@@ -92,6 +94,11 @@ class Verification:
         environment = {**_ENVIRONMENT, **os.environ}
         for name in _FOREIGN:
             environment.pop(name, None)
+        try:
+            pwd.getpwuid(os.getuid())
+        except KeyError:
+            # Lambda knows its user, so that `~` means something there, though no such folder exists.
+            environment["HOME"] = _HOME
         environment |= {
             "AWS_EXECUTION_ENV": f"AWS_Lambda_python{task['python']}",
             "AWS_LAMBDA_FUNCTION_NAME": task["function"],
@@ -170,15 +177,16 @@ class Verification:
                 "stdout": texts[1][-_TEXT:],
             }
 
-    def fail(self, step: str, what: str, distribution: str | None, ended: dict[str, Any]) -> None:
-        """Note a step that did not end as it should."""
+    def fail(self, step: str, what: str, told: dict[str, Any] | None, ended: dict[str, Any]) -> None:
+        """Note a step that did not end as it should; `told` is its distribution, if it is one's."""
         raised = (ended.get("answer") or {}).get("raised")
         lines = _telling(ended["stderr"])
         self.failures.append(
             {
                 "step": step,
                 "what": what,
-                "distribution": distribution,
+                "distribution": told and told["asked"],
+                "optional": told["optional"] if told else [],
                 "ending": "raised" if raised else ended["ending"],
                 "code": ended["code"],
                 "errno": ended.get("errno"),
@@ -196,6 +204,9 @@ class Verification:
             self.fail("metadata", "importlib.metadata", None, ended)
             return {"found": {}, "modules": {}, "owners": {}}
         found = answer["distributions"]
+        for name, told in found.items():
+            if told:
+                told["asked"] = name
         modules = {
             # What the runtime brings may lie there without metadata.
             name: top_modules(found[name]) if found[name] else [name.replace("-", "_")]
@@ -206,11 +217,10 @@ class Verification:
 
     def _import(self, distribution: str, module: str, known: dict[str, Any]) -> None:
         ended = self.step("import", modules=[module])
-        answer = ended["answer"]
+        answer, told = ended["answer"], known["found"].get(distribution)
         if answer is None or "raised" in answer:
-            self.fail("import", module, distribution, ended)
+            self.fail("import", module, told or {"asked": distribution, "optional": []}, ended)
             return
-        told = known["found"].get(distribution)
         winner = told and self._winner(answer["files"][module], told, known["owners"])
         if winner:
             self.failures.append(
@@ -245,7 +255,7 @@ class Verification:
         return "the runtime"
 
     def _scripts(self, found: dict[str, Any]) -> None:
-        for distribution, told in found.items():
+        for told in found.values():
             for name in told["scripts"] if told else ():
                 program = f"{self.roots['opt']}/bin/{name}"
                 # The runtime's own distributions have their programs elsewhere.
@@ -254,7 +264,7 @@ class Verification:
                 ended = self.process([program, "--help"], self.limits["script"])
                 if ended["ending"] in ("not-started", "signal") or _failed_to_import(ended):
                     ended["stderr"] = ended["stderr"][-_TEXT:]
-                    self.fail("script", name, distribution, ended)
+                    self.fail("script", name, told, ended)
 
     def _start(self, known: dict[str, Any]) -> dict[str, Any] | None:
         """Import the handler's module as a cold start does, or all modules where there is no handler."""

@@ -13,13 +13,17 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 import sys
 import time
 import traceback
+from collections.abc import Iterable
 from typing import Any
 
 # Import times before this line are those of the interpreter's start.
 MARK = "layerforge-step-begins"
+_NAME = re.compile(r"[\w.-]+")
+_EXTRA = re.compile(r"""extra\s*==\s*['"]([^'"]+)""")
 _TEXT = 2000
 _LINES = 30
 _CHAIN = 5
@@ -110,8 +114,15 @@ def find_distributions(step: dict[str, Any]) -> dict[str, Any]:
             },
             "top_level": (distribution.read_text("top_level.txt") or "").split(),
             "scripts": sorted(set(scripts)),
+            "optional": _optional(distribution.requires or ()),
         }
     return {"distributions": found, "owners": _owners(step["packages"])}
+
+
+def _optional(requires: Iterable[str]) -> list[list[str]]:
+    """What only an extra brings: the distribution's normalised name and the extra."""
+    found = [(_NAME.match(text), _EXTRA.search(text)) for text in requires]
+    return [[re.sub(r"[-_.]+", "-", name[0]).lower(), extra[1]] for name, extra in found if name and extra]
 
 
 def _owners(folders: list[str]) -> dict[str, list[str]]:

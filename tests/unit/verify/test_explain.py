@@ -13,7 +13,7 @@ from layerforge.verify.values import Failure, NativeFile, RaisedError
 CONTEXT = Context(
     function="orders",
     target=Target(runtime="python3.13", architecture="x86_64"),
-    providers={"yaml": ("pyyaml",)},
+    providers={"yaml": ("pyyaml",), "google.cloud.storage": ("google-cloud-storage",)},
 )
 SO = "/opt/python/native/_fast.so"
 NO_FILE = "cannot open shared object file: No such file or directory"
@@ -312,6 +312,41 @@ def test_causes(failed: Failure, code: str, sentence: str, hint: str) -> None:
     assert sentence in finding.sentence
     assert finding.hint is not None
     assert hint in finding.hint
+
+
+@pytest.mark.parametrize(
+    ("failed", "code", "sentence", "hint"),
+    [
+        (
+            failure(
+                missing_module("aiohttp"), what="blackd", distribution="black", optional=(("aiohttp", "d"),)
+            ),
+            "extra-missing",
+            "orders: import blackd (of black) needs the module aiohttp, which the extra d brings",
+            "require black[d] if orders uses it",
+        ),
+        (
+            failure(missing_module("google.iam"), what="google._storage"),
+            "module-missing",
+            "orders: import google._storage (of native) needs the module google.iam, which is not there",
+            "no layer has it: add what brings google.iam to the requirements of orders",
+        ),
+    ],
+    ids=["extra", "private part"],
+)
+def test_what_may_be_missing_is_a_warning(failed: Failure, code: str, sentence: str, hint: str) -> None:
+    finding = explain(failed, CONTEXT)
+    assert (finding.severity, finding.code, finding.sentence, finding.hint) == (
+        Severity.WARNING,
+        code,
+        sentence,
+        hint,
+    )
+
+
+def test_module_of_a_namespace() -> None:
+    finding = explain(failure(missing_module("google.cloud.storage.blob")), CONTEXT)
+    assert finding.hint == "google-cloud-storage has it: add it to the requirements of orders"
 
 
 def test_finding_has_the_last_lines_of_the_traceback() -> None:

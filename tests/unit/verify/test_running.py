@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from layerforge.containers.engine import Container, EngineInfo, FileIn, Image, Mount, Outcome
-from layerforge.errors import BuildError, ToolError
+from layerforge.errors import ToolError
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.progress import Progress
 from layerforge.verify.built import make_checks
-from layerforge.verify.running import Surroundings, read_providers, run_images, verify_functions
+from layerforge.verify.providers import read_providers
+from layerforge.verify.running import Surroundings, run_images, verify_functions
 from layerforge.verify.task import VerifySettings
 from layerforge.verify.values import FunctionReport, ImportTime, Invocation
 from tests.fakes import RecordingProgress
@@ -369,13 +370,3 @@ def test_nothing_is_left_when_it_fails(tmp_path: Path, error: BaseException) -> 
     with pytest.raises(type(error)):
         verify(tmp_path, engine)
     assert (engine.volumes, engine.stopped) == (set(), 1)
-
-
-def test_damaged_zip_of_another_function(tmp_path: Path) -> None:
-    manifest = build_shop(tmp_path)
-    assert read_providers(tmp_path, manifest.layers) == {"_yaml": ("pyyaml",), "yaml": ("pyyaml",)}
-    (tmp_path / "layers/top.zip").unlink()
-    assert read_providers(tmp_path, manifest.layers) == {"_yaml": ("pyyaml",), "yaml": ("pyyaml",)}
-    (tmp_path / "layers/base.zip").write_bytes(b"?")
-    with pytest.raises(BuildError, match="the zip cannot be read"):
-        read_providers(tmp_path, manifest.layers)

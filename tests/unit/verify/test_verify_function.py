@@ -228,6 +228,14 @@ def test_sdk_of_two_places(fake: FakeLambda) -> None:
     assert answer["modules"] == {"boto3": ["boto3"], "botocore": ["botocore"]}
 
 
+def test_extras_are_told(fake: FakeLambda) -> None:
+    fake.install("tool", {"tool.py": "import aiohttp_cors"})
+    with (fake.root / "opt/python/tool-1.0.dist-info/METADATA").open("a") as metadata:
+        metadata.write("Requires-Dist: click>=8\nRequires-Dist: Aiohttp.Cors>=3 ; extra == 'd'\n")
+    (failure,) = fake.verify("tool")["failures"]
+    assert failure["optional"] == [["aiohttp-cors", "d"]]
+
+
 def test_distribution_that_is_not_there(fake: FakeLambda) -> None:
     answer = fake.verify("nowhere")
     assert (answer["versions"], answer["modules"], answer["failures"]) == ({"nowhere": None}, {}, [])
