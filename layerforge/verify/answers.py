@@ -223,7 +223,7 @@ def _invocation_finding(function: str, invocation: Invocation | None) -> Finding
         subject=function,
         sentence=sentence,
         details=invocation.details[-8:],
-        hint="set [container] run-images to an image with the emulator" if known else None,
+        hint="set [container.run-image] to an image with the emulator" if known else None,
     )
 
 

@@ -130,7 +130,7 @@ def _read(check: FunctionCheck, outcome: Outcome, surroundings: Surroundings) ->
         raise ToolError(
             f"the container that verifies {check.function} ended with exit code {outcome.code} and no answer",
             details=make_hider(secrets)(outcome.stderr).splitlines()[-_SHOWN_LINES:],
-            hint=f"the run image must have /var/lang/bin/{check.target.runtime}: see [container] run-images",
+            hint=f"the run image must have /var/lang/bin/{check.target.runtime}: see [container.run-image]",
         )
     context = Context(function=check.function, target=check.target, providers=surroundings.providers)
     return read_report(outcome.stdout, check, context, secrets)
