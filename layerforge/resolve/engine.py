@@ -96,7 +96,7 @@ def no_fit_hint(target: Target, offers: Sequence[Offer]) -> str:
     if any(offer.sdist and offer.requires_python is None for offer in offers):
         return (
             "ask for a version that has a wheel that fits, or take another runtime; "
-            "the sdist has to be compiled in a container, which this release does not do yet"
+            "its sdist would be compiled in a container, if nothing asked for wheels only"
         )
     if offers and all(offer.requires_python for offer in offers):
         return f"allow an older version, or take another runtime than {target.runtime}"

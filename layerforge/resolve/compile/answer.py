@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from layerforge.containers.engine import Outcome
@@ -36,6 +36,10 @@ class FailedInContainer:
     wheel: str | None = None
     platforms: tuple[str, ...] = ()
     out_of_memory: bool = False
+
+    def hidden(self, hide: Callable[[str], str]) -> FailedInContainer:
+        """The same, its lines without what may not be shown."""
+        return replace(self, lines=tuple(map(hide, self.lines)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

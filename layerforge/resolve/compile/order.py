@@ -47,14 +47,17 @@ class Instructions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
-    """A source for a target. `source` is an archive on this machine that holds one folder."""
+    """A source for a target. `source` is an archive on this machine that holds one folder.
+
+    `name` is the distribution's, "" where nobody knows it before it is built.
+    """
 
     label: str
+    name: str
     target: Target
     source: Path
     filename: str
     subdirectory: str | None = None
-    instructions: Instructions = Instructions()
 
 
 def python_of(target: Target) -> str:
@@ -67,20 +70,19 @@ def command_of(order: Order) -> tuple[str, ...]:
     return (python_of(order.target), _PROGRAM, _REQUEST)
 
 
-def files_of(order: Order, mode: Mode) -> tuple[FileIn, ...]:
+def files_of(order: Order, mode: Mode, instructions: Instructions) -> tuple[FileIn, ...]:
     """All that the program needs."""
     tools = auditwheel_files(_TOOLS) if mode == "wheel" else ()
     return (
         FileIn(path=_PROGRAM, data=program()),
-        FileIn(path=_REQUEST, data=json.dumps(request_of(order, mode)).encode()),
+        FileIn(path=_REQUEST, data=json.dumps(request_of(order, mode, instructions)).encode()),
         FileIn(path=f"{ROOT}/in/{order.filename}", data=order.source),
         *tools,
     )
 
 
-def request_of(order: Order, mode: Mode) -> dict[str, object]:
+def request_of(order: Order, mode: Mode, instructions: Instructions) -> dict[str, object]:
     """What the program reads."""
-    instructions = order.instructions
     return {
         "mode": mode,
         "source": f"{ROOT}/in/{order.filename}",

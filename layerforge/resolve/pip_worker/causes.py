@@ -31,8 +31,8 @@ from layerforge.resolve.engine import (
 from layerforge.resolve.index import ResolveRequest, Selected
 from layerforge.resolve.pip_worker.access import Access, redacted
 from layerforge.resolve.pip_worker.failures import status_error
+from layerforge.resolve.pip_worker.native import offered_of
 from layerforge.resolve.pip_worker.repository import TargetRepository
-from layerforge.resolve.pip_worker.sources import offered_of
 
 
 def names_that_need_sdists(causes: Sequence[Any], repository: TargetRepository) -> tuple[str, ...]:

@@ -30,7 +30,8 @@ from layerforge.model.progress import Advance
 from layerforge.model.target import Target
 from layerforge.resolve.pip_worker.access import Access, redacted
 from layerforge.resolve.pip_worker.describe import WheelReader, archive_of_link
-from layerforge.resolve.pip_worker.sources import Builder, read_from_sdist
+from layerforge.resolve.pip_worker.sdist import read_from_sdist
+from layerforge.resolve.pip_worker.sources import Builder
 
 _PREFETCHERS = 6
 
@@ -203,15 +204,16 @@ class TargetRepository(PyPIRepository):
         return distribution
 
     def _static_metadata(self, link: Link) -> bytes | None:
-        """PKG-INFO of an sdist if it promises to hold for its wheels (PEP 643): no backend has to run."""
+        """PKG-INFO of an sdist if it promises to hold for its wheels (PEP 643): no backend has to run.
+
+        Where it has to, and what it builds is not for this machine, a container tells.
+        """
         sdist = self._builder.bring_sdist(archive_of_link(link, self._access))
-        path = self._builder.cache.blob(sdist.sha256)
-        static = static_metadata(path)
-        if static is None:
-            # To tell what numpy 1.26 requires, its backend would compile all of it: ten minutes,
-            # for a wheel of the host that no layer can hold.
-            self._builder.refuse_native_sdist(path, link.filename)
-        return static
+        static = static_metadata(self._builder.cache.blob(sdist.sha256))
+        if static is not None:
+            return static
+        told = self._builder.native_metadata(sdist)
+        return None if told is None else told.encode()
 
     def _look_ahead(self, distribution: BaseDistribution) -> None:
         """Fetch what the requirements of `distribution` will most likely lead to."""

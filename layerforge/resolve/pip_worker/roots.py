@@ -17,13 +17,14 @@ from pip._internal.vcs.git import Git
 from pip._vendor.packaging.markers import Marker
 from pip._vendor.packaging.utils import canonicalize_name
 
-from layerforge.errors import BuildError, ConfigError, ResolutionError
+from layerforge.errors import BuildError, ConfigError, ResolutionError, ToolError
 from layerforge.model.lock import LocalSource, VcsSource
 from layerforge.model.requirement import Origin, Requirement
 from layerforge.model.url import redact, strip_credentials
 from layerforge.resolve.index import Selected
 from layerforge.resolve.pip_worker.access import Access, repository_url
-from layerforge.resolve.pip_worker.sources import Builder, Built
+from layerforge.resolve.pip_worker.remembered import Built
+from layerforge.resolve.pip_worker.sources import Builder
 
 Result = TypeVar("Result")
 
@@ -144,7 +145,7 @@ class Roots:
     def _at(self, requirement: Requirement, work: Callable[[], Result]) -> Result:
         try:
             return work()
-        except (BuildError, ResolutionError) as error:
+        except (BuildError, ResolutionError, ToolError) as error:
             raise type(error)(
                 error.sentence, where=str(requirement.origin), details=error.details, hint=error.hint
             ) from error

@@ -1,89 +1,116 @@
-"""Sources (sdist, git, folder of the user) built into wheels, once for each content."""
+"""Sources (sdist, git, folder of the user) built into wheels, once for each content.
+
+What is pure is built here; what has to be compiled is built in a container of the target's build image.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import os
+import contextlib
 import shutil
-import sys
-import tarfile
 import tempfile
-import threading
-import tomllib
-import zipfile
-import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
-from pip._internal.exceptions import BadCommand, InstallationError
-from pip._internal.utils.misc import hide_url
-from pip._internal.vcs.versioncontrol import vcs
+from pip._vendor.packaging.utils import canonicalize_name
 
 from layerforge.cache import Cache, sha256_of
-from layerforge.errors import BuildError, PackageIndexError, ResolutionError, ToolError
+from layerforge.errors import BuildError, ResolutionError, ToolError
 from layerforge.model.lock import Archive, VcsSource
 from layerforge.model.progress import Progress
 from layerforge.model.target import Target
-from layerforge.model.url import redact, strip_credentials
-from layerforge.processes import failure_details, run_process
+from layerforge.resolve.compile.compiler import Compiler
+from layerforge.resolve.compile.natives import find_native_file
+from layerforge.resolve.compile.order import BUILD, Order
+from layerforge.resolve.compile.packing import pack_folder
 from layerforge.resolve.engine import describe_target
 from layerforge.resolve.index import Selected
 from layerforge.resolve.pip_worker.access import Access
-from layerforge.resolve.pip_worker.failures import output_of
+from layerforge.resolve.pip_worker.checkout import check_out
+from layerforge.resolve.pip_worker.host_build import HostBuildError, build_here
+from layerforge.resolve.pip_worker.native import (
+    CONTAINER_HINT,
+    Native,
+    NeedsContainerError,
+    fits,
+    misfit,
+    native_error,
+    no_engine_error,
+)
 from layerforge.resolve.pip_worker.neighbours import BuiltFrom, take_neighbours
+from layerforge.resolve.pip_worker.remembered import (
+    Built,
+    Latest,
+    container_key,
+    host_key,
+    read_built,
+    read_latest,
+    write_built,
+    write_latest,
+)
+from layerforge.resolve.pip_worker.sdist import native_backend, project_name
 from layerforge.resolve.pip_worker.settle import settle
 from layerforge.resolve.pip_worker.transfer import bring, disk_error
 from layerforge.resolve.tree import copy_tree, tree_digest
 
-_CONTAINER_HINT = (
-    "ask for a version that has a wheel that fits, or take another runtime; "
-    "compiling needs a container, which this release does not do yet"
-)
-# 1980-01-01, the first moment that a zip can tell.
-_EPOCH = "315532800"
-_git_lock = threading.Lock()
-# What the index offers instead, in sentences, by the name of a project without a fitting wheel.
-offered_of: dict[str, tuple[str, ...]] = {}
-# Backends that are there to compile: nothing is won by trying, and numpy takes minutes.
-_NATIVE_BACKENDS = ("mesonpy", "maturin", "scikit_build_core", "sipbuild", "py_build_cmake")
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Source:
+    """A source that can be brought. `key` names its contents; `name` is None where only its files tell.
 
-class Built(NamedTuple):
-    """A wheel in the cache, its filename, and where it takes requirements from: folders by name."""
+    `bring` places it in a folder: an archive, or a folder of which `subdirectory` is the project.
+    `original` is the user's folder that it is a copy of.
+    """
 
-    path: Path
-    filename: str
-    beside: Mapping[str, str]
+    label: str
+    key: str
+    bring: Callable[[Path], Path]
+    name: str | None = None
+    subdirectory: str = ""
+    original: Path | None = None
+
+    def project(self, placed: Path) -> Path:
+        """Where the project is in what was brought; an archive is it itself."""
+        return placed / self.subdirectory if self.subdirectory else placed
 
 
 class Builder:
-    """Builds with the index access of one request."""
+    """Builds with the index access of one request.
+
+    `compiler` is None where nothing may be built in a container, `everything` says that all is.
+    """
 
     def __init__(
-        self, access: Access, cache: Cache, *, target: Target, root: Path, progress: Progress
+        self,
+        access: Access,
+        cache: Cache,
+        *,
+        target: Target,
+        root: Path,
+        progress: Progress,
+        compiler: Compiler | None = None,
+        everything: bool = False,
     ) -> None:
         self._access = access
         self.cache = cache
         self._target = target
         self._root = root
         self._progress = progress
+        self._compiler = compiler
+        self._everything = everything and compiler is not None
 
     def build(self, source: Selected) -> Built:
-        """A wheel of `source` in the cache. Raises BuildError."""
+        """A wheel of `source` in the cache. Raises BuildError, ToolError where an engine is missing."""
         label = f"{source.name} {source.version}"
         if source.sdist is not None:
-            sdist = self.bring_sdist(source.sdist)
-            key = f"sdist {sdist.sha256}"
-            return self._built(label, key, lambda folder: self._place_sdist(sdist, folder))
+            return self._built(self._sdist(self.bring_sdist(source.sdist), label, source.name))
         if source.vcs is not None:
-            return self.build_git(source.vcs, label)
+            return self.build_git(source.vcs, label, source.name)
         if source.local is not None:
-            return self.build_folder(source.local.path, label)
+            return self.build_folder(source.local.path, label, source.name)
         raise BuildError(f"{label} is a wheel already")
 
-    def build_folder(self, path: str, label: str) -> Built:
+    def build_folder(self, path: str, label: str, name: str | None = None) -> Built:
         """The wheel of a project folder, `path` relative to the project root."""
         folder = (self._root / path).resolve()
         if not (folder / "pyproject.toml").is_file() and not (folder / "setup.py").is_file():
@@ -94,37 +121,25 @@ class Builder:
             copy_tree(folder, scratch / folder.name)
             return scratch / folder.name
 
-        return self._built(label, f"tree {tree_digest(folder)}", copied, in_place=folder)
+        key = f"tree {tree_digest(folder)}"
+        return self._built(_Source(label=label, key=key, bring=copied, name=name, original=folder))
 
-    def build_git(self, source: VcsSource, label: str) -> Built:
+    def build_git(self, source: VcsSource, label: str, name: str | None = None) -> Built:
         """The wheel of a commit."""
 
         def checked_out(scratch: Path) -> Path:
             self.check_out(replace(source, requested_revision=source.commit), scratch / "checkout")
-            return scratch / "checkout" / (source.subdirectory or "")
+            return scratch / "checkout"
 
-        return self._built(label, f"git {source.url} {source.commit} {source.subdirectory}", checked_out)
+        subdirectory = source.subdirectory or ""
+        key = f"git {source.url} {source.commit} {source.subdirectory}"
+        return self._built(
+            _Source(label=label, key=key, bring=checked_out, name=name, subdirectory=subdirectory)
+        )
 
     def check_out(self, source: VcsSource, destination: Path) -> str:
         """Bring `requested_revision` (None: the default branch) to `destination`; its commit."""
-        backend = vcs.get_backend("git")
-        if backend is None:
-            raise ToolError("git is not installed, and a requirement comes from a git repository")
-        url = _without_credentials(self._access.with_credentials(source.url))
-        revision = f"@{source.requested_revision}" if source.requested_revision else ""
-        try:
-            backend.unpack(str(destination), url=hide_url(f"git+{url}{revision}"), verbosity=0)
-            return backend.get_revision(str(destination))
-        except BadCommand as error:
-            raise ToolError("git is not installed, and a requirement comes from a git repository") from error
-        except InstallationError as error:
-            what = f" at {source.requested_revision}" if source.requested_revision else ""
-            raise PackageIndexError(
-                f"{redact(url)}{what} cannot be fetched with git",
-                details=output_of(error) or [redact(line) for line in str(error).splitlines()[:5]],
-                hint="check the URL and the revision, and that git itself may read it without asking "
-                "(ssh key, credential helper, netrc)",
-            ) from error
+        return check_out(self._access, source, destination)
 
     def bring_sdist(self, sdist: Archive) -> Archive:
         """`sdist` in the cache, with its digest and size."""
@@ -132,165 +147,204 @@ class Builder:
             sdist = replace(sdist, sha256=bring(self._access, sdist, self.cache))
         return replace(sdist, size=self.cache.blob(sdist.sha256).stat().st_size)
 
-    def _place_sdist(self, sdist: Archive, folder: Path) -> Path:
-        placed = folder / sdist.filename
-        shutil.copyfile(self.cache.blob(sdist.sha256), placed)
-        return placed
+    def native_metadata(self, sdist: Archive) -> str | None:
+        """METADATA of an sdist that is none of this machine's; None if its backend may run here.
 
-    def _built(
-        self, label: str, key: str, prepare: Callable[[Path], Path], *, in_place: Path | None = None
-    ) -> Built:
-        # A backend may ask for the interpreter that runs it, so that counts as well.
-        digest = hashlib.sha256(f"{key} {sys.version_info[:2]}".encode()).hexdigest()
-        with self.cache.locked(f"build-{digest[:32]}"):
-            found = self._remembered(digest)
-            if found is None:
-                found = self._build(label, prepare, in_place)
-                facts = {"sha256": found.path.name, "filename": found.filename, "beside": dict(found.beside)}
-                self.cache.write_facts("built", digest, facts)
-        self._check_fits(label, found.filename)
-        return found
+        To tell what numpy 1.26 requires, its backend compiles all of it: ten minutes, for a wheel of
+        this machine that no layer can hold. Raises ResolutionError where that may not be done in a
+        container, ToolError where it cannot.
+        """
+        stem = sdist.filename.removesuffix(".tar.gz").removesuffix(".zip")
+        name, _, version = stem.rpartition("-")
+        source = self._sdist(sdist, f"{name} {version}", canonicalize_name(name))
+        native = self._look(self.cache.blob(sdist.sha256))
+        if native is None:
+            return None
+        if self._compiler is None:
+            error = native_error(source.label, native, self._target)
+            raise ResolutionError(error.sentence, details=error.details, hint=error.hint)
+        try:
+            return self._describe_in_container(source, self._compiler)
+        except ToolError as error:
+            if native.sure:
+                raise no_engine_error(source.label, native, self._target, error) from error
+            return None
 
-    def _remembered(self, digest: str) -> Built | None:
-        value = self.cache.read_facts("built", digest)
-        match value:
-            case {"sha256": str(sha256), "filename": str(filename), "beside": dict(beside)}:
-                # What was built here can be fetched from nowhere: a damaged copy has to be built again.
-                blob = self.cache.intact(sha256)
-                return Built(blob, filename, beside) if blob else None
+    def _sdist(self, sdist: Archive, label: str, name: str) -> _Source:
+        def placed(folder: Path) -> Path:
+            copy = folder / sdist.filename
+            shutil.copyfile(self.cache.blob(sdist.sha256), copy)
+            return copy
+
+        return _Source(label=label, key=f"sdist {sdist.sha256}", bring=placed, name=name)
+
+    # --- where
+
+    def _built(self, source: _Source) -> Built:
+        if (known := self._known(source)) is not None:
+            return known
+        with self._placed(source) as placed:
+            named = replace(source, name=source.name or project_name(source.project(placed)) or "")
+            native = self._look(source.project(placed))
+            if native is not None:
+                return self._in_container(named, native, placed)
+            try:
+                return self._here(named, placed)
+            except NeedsContainerError as error:
+                native = error.native
+        # The build here has left its own in the folder.
+        with self._placed(named) as placed:
+            return self._in_container(named, native, placed)
+
+    def _known(self, source: _Source) -> Built | None:
+        """What was built before, and would be built alike again."""
+        if not self._everything:
+            built = read_built(self.cache, host_key(source.key))
+            if built is not None and fits(built.filename, self._target):
+                return built
+        latest = read_latest(self.cache, source.key, self._target)
+        if latest is None or self._compiler is None:
+            return None
+        try:
+            context = self._compiler.context(latest.name)
+        except ToolError:
+            context = latest.context
+        return read_built(self.cache, container_key(source.key, self._target, context))
+
+    def _look(self, project: Path) -> Native | None:
+        """Why a project folder or an sdist is not to be built here; None if nothing speaks against it."""
+        if self._everything:
+            return Native(why='builder = "container"')
+        if backend := native_backend(project):
+            return Native(why=f"its build backend is {backend}")
+        if self._compiler is not None and (file := find_native_file(project)):
+            return Native(why=f"it holds {file}", sure=False)
         return None
 
-    def _build(self, label: str, prepare: Callable[[Path], Path], in_place: Path | None) -> Built:
-        self._progress.note(f"building {label}")
+    # --- here
+
+    def _here(self, source: _Source, placed: Path, *, fallback: bool = False) -> Built:
+        key = host_key(source.key, fallback=fallback)
+        with self.cache.locked(f"build-{key[:32]}"):
+            built = read_built(self.cache, key)
+            if built is None:
+                self._progress.note(f"building {source.label}")
+                try:
+                    with self._scratch() as directory:
+                        wheel = self._run_here(source, placed, directory)
+                        built = self._adopt(wheel, source, source.project(placed), context="")
+                except HostBuildError as error:
+                    raise self._failed_here(source, error) from error
+                write_built(self.cache, key, built)
+        if not fits(built.filename, self._target):
+            raise NeedsContainerError(source.label, misfit(source.label, built.filename, self._target))
+        return built
+
+    def _run_here(self, source: _Source, placed: Path, directory: Path) -> Path:
+        return build_here(
+            source.label,
+            source.project(placed),
+            directory,
+            access=self._access,
+            in_place=source.original,
+        )
+
+    def _failed_here(self, source: _Source, error: HostBuildError) -> BuildError:
+        hint = f"it seems to have native code; {CONTAINER_HINT}" if error.compiles else error.hint
+        told = BuildError(error.sentence, details=error.details, hint=hint)
+        if not error.compiles:
+            return told
+        return NeedsContainerError(source.label, Native(why="it does not build here", error=told))
+
+    # --- in a container
+
+    def _in_container(self, source: _Source, native: Native, placed: Path) -> Built:
+        compiler, name = self._compiler, source.name or ""
+        if compiler is None:
+            raise native_error(source.label, native, self._target)
+        try:
+            context = compiler.context(name)
+        except ToolError as error:
+            return self._without_container(source, native, placed, error)
+        key = container_key(source.key, self._target, context)
+        with self.cache.locked(f"build-{key[:32]}"):
+            built = read_built(self.cache, key)
+            if built is None:
+                with self._scratch() as directory:
+                    wheel = compiler.wheel(self._order(source, placed, directory), directory / "out")
+                    copy = Path(BUILD) / placed.name / source.subdirectory
+                    built = self._adopt(wheel.path, source, copy, context=context)
+                if not fits(built.filename, self._target):
+                    raise BuildError(
+                        f"{source.label} builds {built.filename}, which does not fit "
+                        f"{describe_target(self._target)}",
+                        hint="its build backend does not ask the interpreter what it builds for",
+                    )
+                write_built(self.cache, key, built)
+        write_latest(self.cache, source.key, self._target, Latest(name=name, context=context))
+        return built
+
+    def _without_container(self, source: _Source, native: Native, placed: Path, error: ToolError) -> Built:
+        """What a source gives whose native code may be an extra; else the error that tells of the engine."""
+        failed = no_engine_error(source.label, native, self._target, error)
+        if native.sure:
+            raise failed from error
+        try:
+            built = self._here(source, placed, fallback=True)
+        except BuildError:
+            raise failed from error
+        self._progress.note(
+            f"{source.label} is built without what could be compiled ({native.why}), as {error.headline}"
+        )
+        return built
+
+    def _describe_in_container(self, source: _Source, compiler: Compiler) -> str:
+        context = compiler.context(source.name or "")
+        key = container_key(source.key, self._target, context)
+        with self.cache.locked(f"build-{key[:32]}"):
+            match self.cache.read_facts("metadata-in-container", key):
+                case {"text": str(text)}:
+                    return text
+            with self._placed(source) as placed, self._scratch() as directory:
+                described = compiler.metadata(self._order(source, placed, directory))
+            self.cache.write_facts("metadata-in-container", key, {"text": described})
+        return described
+
+    def _order(self, source: _Source, placed: Path, directory: Path) -> Order:
+        archive = placed
+        if placed.is_dir():
+            archive = directory / "source.tar"
+            pack_folder(placed, archive)
+        return Order(
+            label=source.label,
+            name=source.name or "",
+            target=self._target,
+            source=archive,
+            filename=archive.name,
+            subdirectory=source.subdirectory or None,
+        )
+
+    # --- files
+
+    @contextlib.contextmanager
+    def _placed(self, source: _Source) -> Iterator[Path]:
+        with self._scratch() as directory:
+            (directory / "source").mkdir()
+            yield source.bring(directory / "source")
+
+    @contextlib.contextmanager
+    def _scratch(self) -> Iterator[Path]:
         try:
             with tempfile.TemporaryDirectory(prefix="build-") as name:
-                scratch = Path(name)
-                (scratch / "source").mkdir()
-                source = prepare(scratch / "source")
-                wheel = self._run(label, source, scratch / "wheel", in_place)
-                temporary = self.cache.temporary(".whl")
-                shutil.copyfile(wheel, temporary)
-                beside = {}
-                if in_place is not None:
-                    beside = take_neighbours(temporary, BuiltFrom(copy=source, original=in_place))
-                settle(temporary)
-                return Built(self.cache.adopt(temporary, sha256_of(temporary)), wheel.name, beside)
+                yield Path(name)
         except OSError as error:
             raise disk_error(error, self.cache.root) from error
 
-    def _run(self, label: str, source: Path, directory: Path, in_place: Path | None) -> Path:
-        if (backend := build_backend(source)).startswith(_NATIVE_BACKENDS):
-            raise self._native(label, f"its build backend is {backend}")
-        environment = self._access.environment() | {
-            "SOURCE_DATE_EPOCH": _EPOCH,
-            "PYTHONHASHSEED": "0",
-            "PYTHONWARNINGS": "ignore",
-            "TZ": "UTC",
-        }
-        command = [sys.executable, "-P", "-m", "layerforge.resolve.pip_worker.wheel_command", "wheel"]
-        command += ["--no-deps", "--ignore-requires-python", "--wheel-dir", str(directory)]
-        # Backends that reach outside of their folder (a README above it) only work in place.
-        for place in filter(None, (source, in_place)):
-            done = run_process([*command, "--", str(place)], env=environment)
-            wheels = sorted(directory.glob("*.whl")) if directory.is_dir() else []
-            if done.code == 0 and wheels:
-                return wheels[0]
-        details = failure_details(["pip", *command[4:7], source.name], done)
-        raise BuildError(
-            f"{label} cannot be built into a wheel", details=details, hint=self._failure_hint(done.stderr)
-        )
-
-    def _failure_hint(self, said: str) -> str:
-        if any(mark in said for mark in ("gcc", "error: command", "compil", "cmake", "rust", "Rust")):
-            return f"it seems to have native code; {_CONTAINER_HINT}"
-        return "the lines above are its build backend's own; `pip wheel` on this source shows all of them"
-
-    def _check_fits(self, label: str, filename: str) -> None:
-        from packaging.utils import parse_wheel_filename
-
-        tags = parse_wheel_filename(filename)[3]
-        # `linux_*` tells no glibc: what was compiled here need not load there.
-        fitting = {tag for tag in self._target.tags() if not tag.platform.startswith("linux_")}
-        if tags & fitting:
-            return
-        if all(tag.platform == "any" for tag in tags):
-            raise BuildError(
-                f"{label} builds {filename}, which does not fit {describe_target(self._target)}",
-                hint="its build backend makes wheels for one Python only; " + _CONTAINER_HINT,
-            )
-        raise self._native(label, f"it builds {filename}")
-
-    def refuse_native_sdist(self, path: Path, filename: str) -> None:
-        """Raise ResolutionError if the backend of an sdist is there to compile: no wheel comes of it here."""
-        backend = build_backend(path)
-        if backend.startswith(_NATIVE_BACKENDS):
-            stem = filename.removesuffix(".tar.gz").removesuffix(".zip")
-            label = " ".join(stem.rsplit("-", maxsplit=1))
-            raise ResolutionError(
-                self._native_sentence(label, f"its build backend is {backend}"), hint=_CONTAINER_HINT
-            )
-
-    def _native_sentence(self, label: str, why: str) -> str:
-        return (
-            f"{label} has native code ({why}): it must be compiled for {self._target.name} in a container, "
-            "as no wheel fits"
-        )
-
-    def _native(self, label: str, why: str) -> BuildError:
-        return BuildError(
-            self._native_sentence(label, why),
-            details=offered_of.get(label.split(" ", maxsplit=1)[0], ()),
-            hint=_CONTAINER_HINT,
-        )
-
-
-def build_backend(source: Path) -> str:
-    """The backend that a project folder or an sdist names; "" if none or if it cannot be read."""
-    if source.is_dir():
-        path = source / "pyproject.toml"
-        text = path.read_bytes() if path.is_file() else b""
-    else:
-        text = read_from_sdist(source, "pyproject.toml") or b""
-    try:
-        backend = tomllib.loads(text.decode()).get("build-system", {}).get("build-backend", "")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError):
-        return ""
-    return str(backend)
-
-
-def read_from_sdist(path: Path, name: str) -> bytes | None:
-    """The file `name` at the top of an sdist; None if there is none, or it is no sdist."""
-    try:
-        if path.name.endswith(".zip"):
-            with zipfile.ZipFile(path) as archive:
-                inside = next((one for one in archive.namelist() if _is_at_top(one, name)), None)
-                return archive.read(inside) if inside else None
-        with tarfile.open(path) as tar:
-            for member in tar:
-                if _is_at_top(member.name, name) and (stream := tar.extractfile(member)):
-                    return stream.read()
-    except (OSError, tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError):
-        return None
-    return None
-
-
-def _is_at_top(inside: str, name: str) -> bool:
-    return inside.endswith(f"/{name}") and inside.removeprefix("./").count("/") == 1
-
-
-def _without_credentials(url: str) -> str:
-    """`url` for git's command line; git learns of the credentials through its environment."""
-    stripped = strip_credentials(url)
-    if stripped == url:
-        return url
-    secret, _, path = url.partition("://")[2].partition("/")
-    scheme = url.partition("://")[0]
-    plain = f"{scheme}://{secret.rpartition('@')[2]}/"
-    with _git_lock:
-        count = int(os.environ.get("GIT_CONFIG_COUNT", "0"))
-        known = {os.environ.get(f"GIT_CONFIG_VALUE_{number}") for number in range(count)}
-        if plain not in known:
-            os.environ[f"GIT_CONFIG_KEY_{count}"] = f"url.{scheme}://{secret}/.insteadOf"
-            os.environ[f"GIT_CONFIG_VALUE_{count}"] = plain
-            os.environ["GIT_CONFIG_COUNT"] = str(count + 1)
-    return plain + path
+    def _adopt(self, wheel: Path, source: _Source, copy: Path, *, context: str) -> Built:
+        temporary = self.cache.temporary(".whl")
+        shutil.copyfile(wheel, temporary)
+        beside = {}
+        if source.original is not None:
+            beside = take_neighbours(temporary, BuiltFrom(copy=copy, original=source.original))
+        settle(temporary)
+        return Built(self.cache.adopt(temporary, sha256_of(temporary)), wheel.name, beside, context)

@@ -564,7 +564,7 @@ def test_folder_with_native_code_wants_a_container(
     )
     assert caught.value.hint == (
         "ask for a version that has a wheel that fits, or take another runtime; "
-        "compiling needs a container, which this release does not do yet"
+        'builder = "auto" in the config, with Docker, Podman or Finch, compiles in a container'
     )
 
 

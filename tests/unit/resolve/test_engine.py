@@ -71,7 +71,7 @@ def test_nothing_fits_names_target_offers_and_what_a_container_changes() -> None
     assert error.details == ("numpy 2.4.6 offers cp311 manylinux_2_27_x86_64, and an sdist",)
     assert error.hint == (
         "ask for a version that has a wheel that fits, or take another runtime; "
-        "the sdist has to be compiled in a container, which this release does not do yet"
+        "its sdist would be compiled in a container, if nothing asked for wheels only"
     )
     assert error.exit_code == 3
 

@@ -1,0 +1,139 @@
+"""Turns a source into a wheel, or into its metadata, in a container of the target's build image."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, Protocol
+
+from layerforge.containers.engine import Container, FileIn
+from layerforge.errors import BuildError
+from layerforge.model.target import Target
+from layerforge.resolve.compile.answer import (
+    BuiltInContainer,
+    FailedInContainer,
+    MetadataInContainer,
+    read_answer,
+)
+from layerforge.resolve.compile.failures import build_error
+from layerforge.resolve.compile.order import (
+    OUT,
+    Instructions,
+    Mode,
+    Order,
+    command_of,
+    files_of,
+    tools_digest,
+)
+from layerforge.resolve.compile.workshop import Workshop
+
+
+class Materials(Protocol):
+    """What containers that build are given of this machine, and what may never be shown of it."""
+
+    @property
+    def files(self) -> Sequence[FileIn]:
+        """Secrets, certificates, pip's configuration."""
+        ...
+
+    def hide(self, text: str) -> str:
+        """`text` without the values that were passed in."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compiled:
+    """A wheel that a container built. `vendored` names the libraries that were put in."""
+
+    path: Path
+    vendored: tuple[str, ...]
+
+
+class Compiler:
+    """Compiles for one target. Every method raises ToolError where no engine or image is to be had."""
+
+    def __init__(
+        self,
+        workshop: Workshop,
+        *,
+        target: Target,
+        materials: Callable[[], Materials],
+        instructions: Callable[[str], Instructions],
+        explain: Callable[[Sequence[str], str | None], tuple[Sequence[str], str | None]],
+    ) -> None:
+        self._workshop = workshop
+        self._target = target
+        self._materials = materials
+        self._instructions = instructions
+        self._explain = explain
+
+    def context(self, name: str) -> str:
+        """Changes when the wheel of `name` may come out differently: image, instructions, and our tools."""
+        parts = (self._workshop.image(self._target).id, self._instructions(name).digest, tools_digest())
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+    def wheel(self, order: Order, directory: Path) -> Compiled:
+        """Build the wheel into `directory`. Raises BuildError with the compiler's words."""
+        answer = self._run(order, "wheel", directory)
+        if not isinstance(answer, BuiltInContainer):
+            self._unexpected(order, answer)
+        for name, path in answer.vendored:
+            self._workshop.progress.detail(f"{order.label} carries {name} ({path})")
+        # The program says a name: nothing of it may lead elsewhere.
+        made = directory / Path(answer.filename).name
+        if not made.is_file():
+            raise BuildError(f"building {order.label} left no {made.name}")
+        return Compiled(path=made, vendored=tuple(name for name, _ in answer.vendored))
+
+    def metadata(self, order: Order) -> str:
+        """METADATA as the backend tells it, without compiling where it can. Raises BuildError."""
+        with tempfile.TemporaryDirectory(prefix="metadata-") as directory:
+            answer = self._run(order, "metadata", Path(directory))
+        if not isinstance(answer, MetadataInContainer):
+            self._unexpected(order, answer)
+        return answer.text
+
+    def _run(
+        self, order: Order, mode: Mode, directory: Path
+    ) -> BuiltInContainer | MetadataInContainer | FailedInContainer:
+        image, materials = self._workshop.image(self._target), self._materials()
+        instructions = self._instructions(order.name)
+        settings = self._workshop.settings
+        doing = "compiling" if mode == "wheel" else "asking the backend of"
+        container = Container(
+            image=image.id,
+            architecture=self._target.architecture,
+            command=command_of(order),
+            environment={},
+            purpose=f"{'build' if mode == 'wheel' else 'describe'} {order.label}",
+            network=settings.network,
+            memory=settings.memory,
+            cpus=settings.cpus,
+            timeout=settings.timeout,
+        )
+        progress = self._workshop.progress
+        with self._workshop.slots, progress.task(f"{doing} {order.label}", total=None, unit="items"):
+            outcome = self._workshop.engine().run(
+                container,
+                files=(*files_of(order, mode, instructions), *materials.files),
+                take=OUT,
+                into=directory,
+                say=lambda line: progress.detail(materials.hide(line)),
+            )
+        answer = read_answer(outcome)
+        if isinstance(answer, FailedInContainer):
+            raise build_error(
+                order,
+                answer.hidden(materials.hide),
+                packages=instructions.packages,
+                image=image.reference,
+                memory=settings.memory,
+                explain=self._explain,
+            )
+        return answer
+
+    def _unexpected(self, order: Order, answer: object) -> NoReturn:
+        raise BuildError(f"building {order.label} gave an answer of another kind: {type(answer).__name__}")
