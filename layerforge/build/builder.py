@@ -6,7 +6,7 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -16,10 +16,18 @@ from layerforge.build.code import Code, read_code, write_code
 from layerforge.build.fetch import Fetcher, Wanted
 from layerforge.build.manifest import read_manifest, write_manifest
 from layerforge.build.output_folder import FUNCTIONS, LAYERS, OutputFolder, ZipFile
+from layerforge.build.pack import Pack
 from layerforge.build.store import DamagedWheelError, DigestCheck, StoredWheel, WheelStore
 from layerforge.cache import Cache
 from layerforge.errors import BuildError
-from layerforge.model.artifact import Artifact, BuiltDistribution, CodeArtifact, Manifest, ManifestFunction
+from layerforge.model.artifact import (
+    Artifact,
+    BuiltDistribution,
+    CodeArtifact,
+    LayerBytecode,
+    Manifest,
+    ManifestFunction,
+)
 from layerforge.model.finding import Finding
 from layerforge.model.function import Function, Project
 from layerforge.model.lock import Lock
@@ -43,10 +51,11 @@ class BuildResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _LayerInput:
-    """A layer and all that decides its bytes."""
+    """A layer and all that decides its bytes. `packs` are by distribution."""
 
     layer: PlannedLayer
     wanted: tuple[Wanted, ...]
+    packs: Mapping[str, tuple[Pack, ...]]
     digest: str
 
 
@@ -61,26 +70,17 @@ class _Work:
     previous: Manifest | None
 
 
-def build_project(
-    plan: LayerPlan,
-    locks: Sequence[Lock],
+def make_fetcher(
     project: Project,
     *,
-    output: Path,
     index: Index,
     cache: Cache,
     progress: Progress,
     offline: bool = False,
     jobs: int = 2,
-) -> BuildResult:
-    """Build every layer of `plan` and the code of every function into the folder `output`.
-
-    A zip whose inputs are as they were is left alone; if all are, nothing is read or written. The
-    manifest is written last, and what no entry of it names is removed after that. Raises BuildError.
-    """
-    for function in plan.functions:
-        if function.infeasible:
-            raise BuildError(f"{function.function} gets no layers: {function.infeasible}")
+    source_context: Callable[[Wanted], str | None] | None = None,
+) -> Fetcher:
+    """What brings the project's wheels; `source_context` as in `Fetcher`."""
     fetcher = Fetcher(
         index=index,
         store=WheelStore(cache),
@@ -90,14 +90,47 @@ def build_project(
         offline=offline,
         jobs=jobs,
     )
-    builder = _Builder(OutputFolder(path=output), plan, project, fetcher, jobs)
-    layers = _layer_inputs(plan, locks, fetcher)
+    return replace(fetcher, source_context=source_context) if source_context else fetcher
+
+
+def wanted_by_layer(plan: LayerPlan, locks: Sequence[Lock]) -> dict[str, tuple[Wanted, ...]]:
+    """The locked distributions of each layer, sorted, by the layer's name."""
+    pinned = {(lock.target, item_of(one)): one for lock in locks for one in lock.distributions}
+    return {
+        layer.name: tuple(
+            Wanted(target=layer.target, distribution=pinned[layer.target, item])
+            for item in sorted(layer.items)
+        )
+        for layer in plan.layers
+    }
+
+
+def build_project(
+    plan: LayerPlan,
+    locks: Sequence[Lock],
+    project: Project,
+    *,
+    output: Path,
+    fetcher: Fetcher,
+    packs: Mapping[tuple[str, str], tuple[Pack, ...]] | None = None,
+) -> BuildResult:
+    """Build every layer of `plan` and the code of every function into the folder `output`.
+
+    `packs` go in beside the wheels, by layer and distribution. A zip whose inputs are as they were is
+    left alone; if all are, nothing is read or written. The manifest is written last, and what no
+    entry of it names is removed after that. Raises BuildError.
+    """
+    for function in plan.functions:
+        if function.infeasible:
+            raise BuildError(f"{function.function} gets no layers: {function.infeasible}")
+    builder = _Builder(OutputFolder(path=output), plan, project, fetcher)
+    layers = _layer_inputs(plan, locks, fetcher, packs or {})
     codes = _read_codes(project)
     work = builder.compare(layers, codes)
     manifest = builder.manifest(work.reused_layers, work.reused_codes) if _is_done(work) else None
     if manifest is not None and manifest == work.previous:
         return _result(manifest, (), work, ())
-    with builder.folder.locked(progress):
+    with builder.folder.locked(fetcher.progress):
         # Another build may have done it all while this one waited.
         return builder.run(builder.compare(layers, codes))
 
@@ -111,22 +144,33 @@ def _read_codes(project: Project) -> dict[str, Code]:
     return {name: read[source] for name, source in sources.items()}
 
 
-def _layer_inputs(plan: LayerPlan, locks: Sequence[Lock], fetcher: Fetcher) -> tuple[_LayerInput, ...]:
-    pinned = {(lock.target, item_of(one)): one for lock in locks for one in lock.distributions}
+def _layer_inputs(
+    plan: LayerPlan,
+    locks: Sequence[Lock],
+    fetcher: Fetcher,
+    packs: Mapping[tuple[str, str], tuple[Pack, ...]],
+) -> tuple[_LayerInput, ...]:
+    wanted = wanted_by_layer(plan, locks)
     inputs = []
     for layer in plan.layers:
-        wanted = tuple(
-            Wanted(target=layer.target, distribution=pinned[layer.target, item])
-            for item in sorted(layer.items)
-        )
-        inputs.append(_LayerInput(layer=layer, wanted=wanted, digest=_input_digest(layer, wanted, fetcher)))
+        ours = {name: held for (of_layer, name), held in packs.items() if of_layer == layer.name}
+        digest = _input_digest(layer, wanted[layer.name], ours, fetcher)
+        inputs.append(_LayerInput(layer=layer, wanted=wanted[layer.name], packs=ours, digest=digest))
     return tuple(inputs)
 
 
-def _input_digest(layer: PlannedLayer, wanted: Iterable[Wanted], fetcher: Fetcher) -> str:
+def _input_digest(
+    layer: PlannedLayer,
+    wanted: Iterable[Wanted],
+    packs: Mapping[str, tuple[Pack, ...]],
+    fetcher: Fetcher,
+) -> str:
     digest = hashlib.sha256(f"layer {LAYOUT_VERSION}\0{layer.target.name}\0".encode())
     for one in wanted:
         digest.update(f"{one.distribution.name}\0{fetcher.input_key(one)}\0".encode())
+        for pack in packs.get(one.distribution.name, ()):
+            names = "\0".join([entry.name for entry in pack.entries])
+            digest.update(f"pack {pack.sha256}\0{names}\0".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
@@ -164,14 +208,12 @@ def _result(
 class _Builder:
     """One build; its methods follow each other in the order in which they stand."""
 
-    def __init__(
-        self, folder: OutputFolder, plan: LayerPlan, project: Project, fetcher: Fetcher, jobs: int
-    ) -> None:
+    def __init__(self, folder: OutputFolder, plan: LayerPlan, project: Project, fetcher: Fetcher) -> None:
         self.folder = folder
         self._plan = plan
         self._project = project
         self._fetcher = fetcher
-        self._jobs = max(1, jobs)
+        self._jobs = max(1, fetcher.jobs)
         self._told_of_damage = False
 
     def compare(self, layers: tuple[_LayerInput, ...], codes: Mapping[str, Code]) -> _Work:
@@ -257,6 +299,12 @@ class _Builder:
         try:
             return self._write_layer(one, wheels)
         except DamagedWheelError as error:
+            if isinstance(error.stored, Pack):
+                # It is gone now, and nothing but a new build makes it again.
+                raise BuildError(
+                    f"what was compiled for {one.layer.name} was damaged in the cache, and has been removed",
+                    hint="build again, which compiles it anew; check the disk that holds the cache",
+                ) from error
             # Found while copying: fetched again, once.
             self._fetcher.progress.note(f"{error.stored.filename} in the cache is damaged: fetching it again")
             return self._write_layer(one, self._fetcher.fetch(one.wanted))
@@ -266,9 +314,15 @@ class _Builder:
     ) -> tuple[Artifact, Assembly]:
         stored = [wheels[wanted] for wanted in one.wanted]
         layer = one.layer
-        with DigestCheck(stored) as check:
+        packs = {
+            wheel.sha256: held
+            for wheel, wanted in zip(stored, one.wanted, strict=True)
+            if (held := one.packs.get(wanted.distribution.name))
+        }
+        every = [pack for held in packs.values() for pack in held]
+        with DigestCheck([*stored, *every]) as check:
             try:
-                assembly = assemble(stored, python=layer.target.python, layer=layer.name)
+                assembly = assemble(stored, python=layer.target.python, layer=layer.name, packs=packs)
                 file = self.folder.write_zip(LAYERS, layer.name, _checked(assembly, check, layer.name))
             except BuildError:
                 _raise_damaged(check, self._fetcher.store)
@@ -287,7 +341,8 @@ class _Builder:
                 for wanted, wheel, size in zip(one.wanted, stored, assembly.sizes, strict=True)
             ),
             # Known of a source only now: whether a container built it, and which.
-            input_digest=_input_digest(layer, one.wanted, self._fetcher),
+            input_digest=_input_digest(layer, one.wanted, one.packs, self._fetcher),
+            bytecode=_bytecode_of(every),
         )
         return artifact, assembly
 
@@ -323,6 +378,19 @@ class _Builder:
                 for plan in sorted(self._plan.functions, key=lambda plan: plan.function)
             },
         )
+
+
+def _bytecode_of(packs: Iterable[Pack]) -> LayerBytecode | None:
+    """What the manifest says of the bytecode among `packs`."""
+    compiled = [pack for pack in packs if "interpreter" in pack.notes]
+    if not compiled:
+        return None
+    return LayerBytecode(
+        interpreter=compiled[0].notes["interpreter"],
+        image=compiled[0].notes["image"],
+        modules=sum(len(pack.entries) for pack in compiled),
+        unzipped_size=sum(pack.size for pack in compiled),
+    )
 
 
 def _checked(assembly: Assembly, check: DigestCheck, name: str) -> Callable[[IO[bytes]], Written]:

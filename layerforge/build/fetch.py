@@ -67,6 +67,15 @@ class Fetcher:
         context = self._context(wanted, self._fact(key)) if wanted.distribution.wheel is None else ""
         return f"{key} {context}" if context else key
 
+    def known_sha256(self, wanted: Wanted) -> str | None:
+        """The digest of its wheel, told without fetching or building; None of a source never built."""
+        if wanted.distribution.wheel is not None:
+            return wanted.distribution.wheel.sha256
+        built = self._fact(source_key(wanted, self.root))
+        if not built or built["context"] != self._context(wanted, built):
+            return None
+        return built["sha256"]
+
     def _fact(self, key: str) -> dict[str, str]:
         match self.store.cache.read_facts(_BUILT, key):
             case {"filename": str(filename), "sha256": str(sha256), **more}:

@@ -13,7 +13,14 @@ from typing import Any, TypeVar
 
 from layerforge.cache import write_atomically
 from layerforge.errors import BuildError
-from layerforge.model.artifact import Artifact, BuiltDistribution, CodeArtifact, Manifest, ManifestFunction
+from layerforge.model.artifact import (
+    Artifact,
+    BuiltDistribution,
+    CodeArtifact,
+    LayerBytecode,
+    Manifest,
+    ManifestFunction,
+)
 
 MANIFEST_FILE = "manifest.json"
 VERSION = 1
@@ -49,6 +56,16 @@ def _format_layer(layer: Artifact) -> dict[str, Any]:
             for one in layer.distributions
         ],
         "input_digest": layer.input_digest,
+        **({"bytecode": _format_bytecode(layer.bytecode)} if layer.bytecode else {}),
+    }
+
+
+def _format_bytecode(bytecode: LayerBytecode) -> dict[str, Any]:
+    return {
+        "interpreter": bytecode.interpreter,
+        "image": bytecode.image,
+        "modules": bytecode.modules,
+        "unzipped_size": bytecode.unzipped_size,
     }
 
 
@@ -160,6 +177,16 @@ def _parse_layer(node: _Node) -> Artifact:
         architectures=node.texts("architectures"),
         distributions=node.each("distributions", _parse_distribution),
         input_digest=node.get("input_digest", str),
+        bytecode=_parse_bytecode(node.child("bytecode")) if node.has("bytecode") else None,
+    )
+
+
+def _parse_bytecode(node: _Node) -> LayerBytecode:
+    return LayerBytecode(
+        interpreter=node.get("interpreter", str),
+        image=node.get("image", str) if node.has("image") else None,
+        modules=node.get("modules", int),
+        unzipped_size=node.get("unzipped_size", int),
     )
 
 

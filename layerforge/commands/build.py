@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from layerforge.build.unchanged import BuildInputs, recall_build, remember_build
-from layerforge.cache import Cache, max_cache_size
+from layerforge.cache import Cache, max_cache_size, sha256_of
 from layerforge.commands.options import Options, common_options
 from layerforge.commands.pipeline import (
     LockedProject,
@@ -19,7 +20,7 @@ from layerforge.commands.pipeline import (
     measure_code,
     plan_layers,
 )
-from layerforge.errors import EXIT_LIMIT, EXIT_OK, ToolError
+from layerforge.errors import EXIT_LIMIT, EXIT_OK
 from layerforge.model.artifact import Manifest
 from layerforge.model.finding import Finding
 from layerforge.model.function import Project
@@ -73,7 +74,29 @@ def command(options: Options, *, locked: bool, offline: bool, output: Path | Non
 
 
 def _inputs(snapshot: Snapshot, output: Path | None) -> BuildInputs:
-    return BuildInputs(snapshot=snapshot, output=_output(snapshot.project, output))
+    return BuildInputs(
+        snapshot=snapshot,
+        output=_output(snapshot.project, output),
+        settings=_surroundings(snapshot.project),
+    )
+
+
+def _surroundings(project: Project) -> tuple[str, ...]:
+    """What else decides what a build writes: who could compile, and what is said to be imported."""
+    mode = project.settings.bytecode
+    if mode == "off":
+        return (mode,)
+    from layerforge.build.precompiling import interpreters_at_hand
+    from layerforge.project.used_modules import USED_FILE
+
+    engine = ""
+    if project.settings.builder != "wheels":
+        from layerforge.containers.discovery import engine_fingerprint
+
+        engine = engine_fingerprint(os.environ)
+    used = project.root / USED_FILE
+    listed = sha256_of(used) if mode == "used" and used.is_file() else ""
+    return (mode, engine, listed, *interpreters_at_hand(project, os.environ))
 
 
 def _output(project: Project, output: Path | None) -> Path:
@@ -88,34 +111,51 @@ def _build(
     locking: Locking,
     output: Path | None,
 ) -> int:
-    _refuse_container_builder(project)
-    from layerforge.build.builder import build_project
+    from layerforge.build.builder import build_project, make_fetcher
+    from layerforge.commands.precompile import precompile
+    from layerforge.containers.opening import LazyEngine
     from layerforge.resolve.pip_client import PipClient
 
     max_size = max_cache_size()
+    settings = project.settings
 
-    with PipClient(progress=options.output, cache=cache) as client:
+    with (
+        LazyEngine(settings.container, options.output) as engine,
+        PipClient(progress=options.output, cache=cache) as client,
+    ):
+        if settings.builder == "container":
+            engine.get()
         # First what is quick to fail: a folder that is not there.
         code_sizes = measure_code(project)
         done = lock_or_relock(project, options, client, locking)
         planned = plan_layers(project, done.locks, code_sizes)
-        options.output.findings((*done.remarks, *planned.findings))
         if planned.has_errors:
+            options.output.findings((*done.remarks, *planned.findings))
             _refuse(options, (*done.findings, *planned.findings))
             return EXIT_LIMIT
-        result = build_project(
-            planned.plan,
-            done.locks,
+        fetcher = make_fetcher(
             project,
-            output=_output(project, output),
             index=client,
             cache=cache,
             progress=options.output,
             offline=locking.offline,
             jobs=options.jobs,
         )
+        compiled = precompile(project, done.locks, planned, code_sizes, fetcher, engine.get)
+        options.output.findings((*done.remarks, *compiled.findings))
+        if compiled.planned.has_errors:
+            _refuse(options, (*done.findings, *compiled.findings))
+            return EXIT_LIMIT
+        result = build_project(
+            compiled.planned.plan,
+            compiled.locks,
+            project,
+            output=_output(project, output),
+            fetcher=fetcher,
+            packs=compiled.packs,
+        )
     options.output.findings(result.findings)
-    findings = (*done.findings, *planned.findings, *result.findings)
+    findings = (*done.findings, *compiled.findings, *result.findings)
     if snapshot is not None:
         packages = _local_packages(done)
         remember_build(cache, _inputs(snapshot, output), local_packages=packages, findings=findings)
@@ -128,15 +168,6 @@ def _build(
         Done(manifest=result.manifest, findings=findings, folder=folder, built=result.built),
     )
     return EXIT_OK
-
-
-def _refuse_container_builder(project: Project) -> None:
-    if project.settings.builder == "container":
-        raise ToolError(
-            'builder = "container" is for a later release: this one builds from wheels alone',
-            where=project.config_file,
-            hint='take builder = "wheels", or leave it out',
-        )
 
 
 def _refuse(options: Options, findings: tuple[Finding, ...]) -> None:

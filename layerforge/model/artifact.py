@@ -15,6 +15,16 @@ class BuiltDistribution:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LayerBytecode:
+    """The bytecode in a layer: who compiled it (`image` None: an interpreter outside of containers)."""
+
+    interpreter: str
+    image: str | None
+    modules: int
+    unzipped_size: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Artifact:
     """A layer zip. `path` is relative to the output directory, with `/`; sizes in bytes.
 
@@ -32,6 +42,7 @@ class Artifact:
     architectures: tuple[str, ...]
     distributions: tuple[BuiltDistribution, ...]
     input_digest: str
+    bytecode: LayerBytecode | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -203,6 +203,11 @@ def format_record(rows: Iterable[tuple[str, str, int]], *, record_path: str) -> 
     return b"".join(lines)
 
 
+def record_growth(files: Iterable[tuple[str, int]]) -> int:
+    """Bytes that rows for more files (path in the zip, size) add to RECORD."""
+    return sum(len(_record_field(path)) + len(str(size)) + _SHA256_FIELD + 3 for path, size in files)
+
+
 def _record_field(path: str) -> bytes:
     """`path` of the zip as RECORD names it: relative to `python/`, quoted as CSV where needed."""
     name = path[7:] if path.startswith("python/") else f"../{path}"

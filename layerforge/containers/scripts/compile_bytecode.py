@@ -15,13 +15,14 @@ import importlib.util
 import json
 import marshal
 import os
+import selectors
 import sys
 import warnings
 import zipfile
 import zlib
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 _PREFIX = "/opt/python/"
 _UNCHECKED = (1).to_bytes(4, "little")
@@ -39,8 +40,7 @@ def main(request: Path) -> None:
             {"PYTHONHASHSEED": "0"},
         )
     wanted = json.loads(request.read_text(encoding="utf-8"))
-    with ThreadPoolExecutor(max(1, wanted["jobs"])) as pool:
-        packs = [_pack(one, pool) for one in wanted["packs"]]
+    packs = [_pack(one, max(1, wanted["jobs"])) for one in wanted["packs"]]
     sys.stdout.write(json.dumps({"interpreter": interpreter(), "packs": packs}) + "\n")
 
 
@@ -50,14 +50,12 @@ def interpreter() -> str:
     return f"{sys.implementation.cache_tag} {version} zlib {zlib.ZLIB_RUNTIME_VERSION}"
 
 
-def _pack(wanted: dict[str, Any], pool: ThreadPoolExecutor) -> dict[str, Any]:
+def _pack(wanted: dict[str, Any], jobs: int) -> dict[str, Any]:
     root = Path(wanted["root"])
-    modules = sorted(wanted["modules"])
-    compiled = pool.map(lambda name: _compile_apart(root, name), modules)
     skipped = []
     count = 0
     with zipfile.ZipFile(wanted["archive"], "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in zip(modules, compiled, strict=True):
+        for name, data in _compiled(root, sorted(wanted["modules"]), jobs):
             if data is None:
                 skipped.append(name)
                 continue
@@ -72,21 +70,66 @@ def _pack(wanted: dict[str, Any], pool: ThreadPoolExecutor) -> dict[str, Any]:
     return {"modules": count, "skipped": skipped}
 
 
-def _compile_apart(root: Path, name: str) -> bytes | None:
+def _compiled(root: Path, modules: list[str], jobs: int) -> Iterator[tuple[str, bytes | None]]:
+    """Each module with its bytecode (None: it does not compile), in order; `jobs` children at a time.
+
+    One thread forks and listens: a fork beside other threads may copy a lock that is never let go.
+    """
+    running: dict[int, _Child] = {}
+    done: dict[int, bytes | None] = {}
+    started = 0
+    with selectors.DefaultSelector() as selector:
+        for position, name in enumerate(modules):
+            while position not in done:
+                # Not far ahead: what is done and waits for its turn lies in memory.
+                while started < len(modules) and len(running) < jobs and started < position + 64 * jobs:
+                    child = _start(root, modules[started], started)
+                    running[child.reading] = child
+                    selector.register(child.reading, selectors.EVENT_READ)
+                    started += 1
+                for key, _ in selector.select():
+                    _hear(running, key.fd, selector, done)
+            yield name, done.pop(position)
+
+
+class _Child(NamedTuple):
+    """A child that compiles the module at `position`, and what it has said."""
+
+    pid: int
+    reading: int
+    position: int
+    name: str
+    pieces: list[bytes]
+
+
+def _start(root: Path, name: str, position: int) -> _Child:
     reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
+    pid = os.fork()
+    if pid == 0:
         os.close(reading)
         _compile_and_exit(root / name, _PREFIX + name, writing)
     os.close(writing)
-    with os.fdopen(reading, "rb") as stream:
-        data = stream.read()
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if code == _FAILED:
-        return None
-    if code:
-        raise SystemExit(f"compiling {name} ended with {code}")
-    return data
+    return _Child(pid, reading, position, name, [])
+
+
+def _hear(
+    running: dict[int, _Child],
+    reading: int,
+    selector: selectors.BaseSelector,
+    done: dict[int, bytes | None],
+) -> None:
+    child = running[reading]
+    piece = os.read(reading, 1 << 20)
+    if piece:
+        child.pieces.append(piece)
+        return
+    selector.unregister(reading)
+    os.close(reading)
+    del running[reading]
+    code = os.waitstatus_to_exitcode(os.waitpid(child.pid, 0)[1])
+    if code not in (0, _FAILED):
+        raise SystemExit(f"compiling {child.name} ended with {code}")
+    done[child.position] = None if code == _FAILED else b"".join(child.pieces)
 
 
 def _compile_and_exit(source: Path, shown: str, writing: int) -> None:

@@ -14,7 +14,7 @@ from tests.wheel_files import MakeWheel
 PROGRAM = """
 import io, sys, time
 from pathlib import Path
-from layerforge.build.builder import build_project
+from layerforge.build.builder import build_project, make_fetcher
 from layerforge.cache import Cache
 from layerforge.model.function import Project, ProjectSettings
 from layerforge.model.lock import Distribution, Lock
@@ -37,11 +37,13 @@ target = Target(runtime="python3.13", architecture="x86_64")
 index = SlowIndex(wheels=[wheel])
 one = Distribution(name="a", version="1.0", wheel=index.archive(wheel.name), unzipped_size=1)
 progress = RecordingProgress()
+project = Project(root=root, settings=ProjectSettings(name="shop"), functions=())
 result = build_project(
     LayerPlan(layers=(PlannedLayer(name="shop-a", target=target, items=(item_of(one),)),), functions=()),
     [Lock(cohort="shop", target=target, distributions=(one,), functions=(), input_digest="")],
-    Project(root=root, settings=ProjectSettings(name="shop"), functions=()),
-    output=root / "out", index=index, cache=Cache(root / "cache"), progress=progress,
+    project,
+    output=root / "out",
+    fetcher=make_fetcher(project, index=index, cache=Cache(root / "cache"), progress=progress),
 )
 print("built", *result.built, "reused", *result.reused, "notes", *progress.notes, flush=True)
 """

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from layerforge.build.builder import BuildResult, build_project
+from layerforge.build.builder import BuildResult, build_project, make_fetcher
 from layerforge.build.manifest import read_manifest
+from layerforge.build.pack import Pack
 from layerforge.cache import Cache
 from layerforge.errors import BuildError
 from layerforge.model.function import Function, Project, ProjectSettings
@@ -35,6 +36,7 @@ class Shop:
         self.output = self.root / ".layerforge"
         self.cache = Cache(root / "cache")
         self.progress = RecordingProgress()
+        self.packs: dict[tuple[str, str], tuple[Pack, ...]] = {}
         for name in ("one", "two"):
             (self.root / name).mkdir(parents=True)
             (self.root / name / "app.py").write_text(f"name = '{name}'\n")
@@ -85,16 +87,22 @@ class Shop:
             )
             for name, skipped in (("one", 0), ("two", 1))
         )
-        return build_project(
-            LayerPlan(layers=layers, functions=plans),
-            [lock],
-            Project(root=self.root, settings=ProjectSettings(name="shop"), functions=functions),
-            output=output or self.output,
+        project = Project(root=self.root, settings=ProjectSettings(name="shop"), functions=functions)
+        fetcher = make_fetcher(
+            project,
             index=self.index,
             cache=self.cache,
             progress=self.progress,
             offline=offline,
             jobs=jobs,
+        )
+        return build_project(
+            LayerPlan(layers=layers, functions=plans),
+            [lock],
+            project,
+            output=output or self.output,
+            fetcher=fetcher,
+            packs=self.packs,
         )
 
     def files(self) -> dict[str, bytes]:

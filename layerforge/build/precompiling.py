@@ -1,0 +1,219 @@
+"""Which bytecode a build ships: who compiles it, what of it fits, and what is to be said of that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from layerforge.build.bytecode import WheelBytecode, choose_within_limits, make_bytecode
+from layerforge.build.compilers import (
+    ModuleCompiler,
+    container_compiler,
+    find_interpreter,
+    host_compiler,
+)
+from layerforge.build.fetch import Fetcher, Wanted
+from layerforge.build.pack import Pack, PackStore
+from layerforge.containers.engine import ContainerEngine
+from layerforge.containers.images import Images
+from layerforge.errors import ToolError
+from layerforge.model.finding import Finding, Severity
+from layerforge.model.function import Project
+from layerforge.model.lock import Lock
+from layerforge.model.plan import LayerPlan
+from layerforge.model.sizes import format_size
+from layerforge.model.target import Target
+from layerforge.project.used_modules import USED_FILE, read_used_modules
+
+# What goes into a layer beside the wheels themselves, by layer and distribution.
+LayerPacks = Mapping[tuple[str, str], tuple[Pack, ...]]
+
+
+@dataclass(kw_only=True)
+class Precompiler:
+    """Makes the bytecode that the config asks for.
+
+    `open_engine` gives an engine or raises ToolError; it is asked only where `builder` allows
+    containers. `findings` grow with what was left out, and why.
+    """
+
+    project: Project
+    fetcher: Fetcher
+    open_engine: Callable[[], ContainerEngine]
+    environment: Mapping[str, str]
+    findings: list[Finding] = field(default_factory=list)
+
+    def bytecode(self, wanted: Sequence[Wanted]) -> dict[Wanted, WheelBytecode]:
+        """Bytecode of what is wanted, where an interpreter is at hand. Raises ToolError under "on"."""
+        mode = self.project.settings.bytecode
+        used = self._used_modules() if mode == "used" else None
+        if mode == "off" or (mode == "used" and used is None):
+            return {}
+        packs = PackStore(self.fetcher.store.cache)
+        made: dict[Wanted, WheelBytecode] = {}
+        for runtime in sorted({one.target.runtime for one in wanted}):
+            ours = [one for one in wanted if one.target.runtime == runtime]
+            compiler = self._compiler(ours[0].target)
+            if compiler is not None:
+                made |= make_bytecode(ours, self.fetcher, packs, compiler, self.fetcher.progress)
+        if used is None:
+            return made
+        return {one: code.only(used.get(one.target.name, frozenset())) for one, code in made.items()}
+
+    def _used_modules(self) -> dict[str, frozenset[str]] | None:
+        used = read_used_modules(self.project.root)
+        if used is None:
+            self.findings.append(
+                Finding(
+                    severity=Severity.WARNING,
+                    code="no-used-modules",
+                    subject=USED_FILE,
+                    sentence='there is no such file yet, so that bytecode = "used" compiles nothing',
+                    hint="run `layerforge verify`, which writes it, commit it, and build again",
+                )
+            )
+            return None
+        return {target: frozenset(modules) for target, modules in used.items()}
+
+    def _compiler(self, target: Target) -> ModuleCompiler | None:
+        """See docs/explanation/bytecode.md for the order in which interpreters are taken."""
+        settings = self.project.settings
+        cache = self.fetcher.store.cache
+        refused: ToolError | None = None
+        engine: ContainerEngine | None = None
+        if settings.builder != "wheels":
+            try:
+                engine = self.open_engine()
+            except ToolError as error:
+                if settings.builder == "container":
+                    raise
+                refused = error
+        images = Images(engine, settings.container, self.fetcher.progress) if engine else None
+        like = replace(target, architecture=engine.info.architecture) if engine else target
+        here = images is not None and images.run_is_here(like)
+        host = find_interpreter(target.python, self.environment) if settings.builder != "container" else None
+        if engine and images and (here or (host is None and not self.fetcher.offline)):
+            try:
+                image = images.run(like)
+                return container_compiler(
+                    engine, settings.container, image, runtime=target.runtime, cache=cache
+                )
+            except ToolError as error:
+                if settings.builder == "container" or settings.bytecode == "on":
+                    raise
+                refused = error
+        if host is not None:
+            return host_compiler(host, cache)
+        self._tell_of_none(target, refused)
+        return None
+
+    def _tell_of_none(self, target: Target, refused: ToolError | None) -> None:
+        sentence = f"no interpreter of {target.runtime} is at hand"
+        hint = (
+            f"put python{'.'.join(map(str, target.python))} on PATH, or start a container engine "
+            '(`layerforge doctor` tells what is there); bytecode = "off" builds without'
+        )
+        if self.project.settings.bytecode == "on":
+            raise ToolError(
+                f'{sentence}, and bytecode = "on" needs one',
+                details=(refused.headline, *refused.details) if refused else (),
+                hint=hint,
+            )
+        self.findings.append(
+            Finding(
+                severity=Severity.NOTE,
+                code="no-bytecode",
+                subject=target.runtime,
+                sentence=f"its layers ship without bytecode, which slows cold starts: {sentence}",
+                details=(refused.headline,) if refused else (),
+                hint=hint,
+            )
+        )
+
+
+def with_bytecode_sizes(locks: Sequence[Lock], made: Mapping[Wanted, WheelBytecode]) -> tuple[Lock, ...]:
+    """The locks, each distribution as large as it is with its bytecode: what plans and limits then see."""
+    costs = {(one.target, one.distribution): code.cost for one, code in made.items()}
+    return tuple(
+        replace(
+            lock,
+            distributions=tuple(
+                replace(one, unzipped_size=one.unzipped_size + costs.get((lock.target, one), 0))
+                for one in lock.distributions
+            ),
+        )
+        for lock in locks
+    )
+
+
+def place_bytecode(
+    wanted: Mapping[str, Sequence[Wanted]], made: Mapping[Wanted, WheelBytecode]
+) -> LayerPacks:
+    """All of it, in the layers that hold its distributions (`wanted`, by layer name)."""
+    return {
+        (layer, one.distribution.name): (code.pack,)
+        for layer, ones in wanted.items()
+        for one in ones
+        if (code := made.get(one)) is not None and code.pack.entries
+    }
+
+
+def fill_with_bytecode(
+    plan: LayerPlan,
+    wanted: Mapping[str, Sequence[Wanted]],
+    made: Mapping[Wanted, WheelBytecode],
+    *,
+    limit: int,
+) -> tuple[LayerPacks, tuple[Finding, ...]]:
+    """As much of it as every function has room for below `limit` (bytes unzipped), and what has no room."""
+    placed = place_bytecode(wanted, made)
+    costs: dict[str, dict[str, int]] = {}
+    for layer, ones in wanted.items():
+        for one in ones:
+            if (layer, one.distribution.name) in placed:
+                costs.setdefault(layer, {})[one.distribution.name] = made[one].cost
+    functions = {one.function: (one.layers, limit - one.unzipped_size) for one in plan.functions}
+    chosen = choose_within_limits(costs, functions)
+    findings = []
+    for layer, held in sorted(costs.items()):
+        out = {name: cost for name, cost in held.items() if (layer, name) not in chosen}
+        if out:
+            findings.append(_left_out(layer, out))
+    return {key: packs for key, packs in placed.items() if key in chosen}, tuple(findings)
+
+
+def _left_out(layer: str, costs: Mapping[str, int]) -> Finding:
+    named = sorted(costs, key=lambda name: (-costs[name], name))
+    return Finding(
+        severity=Severity.NOTE,
+        code="bytecode-left-out",
+        subject=layer,
+        sentence=(
+            f"{format_size(sum(costs.values()))} of bytecode has no room below the limit of a function that "
+            "takes this layer, so it ships without"
+        ),
+        details=tuple(f"{name}  {format_size(costs[name])}" for name in named),
+        hint='bytecode = "used" compiles only what handlers import (`layerforge verify` records it)',
+    )
+
+
+def over_with_bytecode(locks: Sequence[Lock], grown: Sequence[Lock]) -> Finding:
+    """What to say beside a limit that holds without bytecode, and not with it."""
+    before, after = (
+        sum(one.unzipped_size for lock in several for one in lock.distributions) for several in (locks, grown)
+    )
+    return Finding(
+        severity=Severity.NOTE,
+        code="bytecode-over-limit",
+        subject="bytecode",
+        sentence=f"bytecode takes {format_size(after - before)} of this; without it, every function fits",
+        hint='bytecode = "auto" ships as much of it as fits, "used" only that of modules which are imported',
+    )
+
+
+def interpreters_at_hand(project: Project, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Which programs could compile for the project's targets: told without starting one."""
+    versions = sorted({function.target.python for function in project.functions})
+    found = (find_interpreter(version, environment) for version in versions)
+    return tuple(str(Path(one)) if one else "" for one in found)

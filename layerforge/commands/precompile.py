@@ -1,0 +1,83 @@
+"""Between planning and building: bytecode for the planned layers, and a plan that holds with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from layerforge.build.builder import wanted_by_layer
+from layerforge.build.fetch import Fetcher
+from layerforge.build.precompiling import (
+    LayerPacks,
+    Precompiler,
+    fill_with_bytecode,
+    over_with_bytecode,
+    place_bytecode,
+    with_bytecode_sizes,
+)
+from layerforge.commands.pipeline import Planned, plan_layers
+from layerforge.containers.engine import ContainerEngine
+from layerforge.model.finding import Finding
+from layerforge.model.function import Project
+from layerforge.model.lock import Lock
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Precompiled:
+    """What is built: the plan, locks with the sizes that it was made for, and what goes in beside wheels."""
+
+    planned: Planned
+    locks: tuple[Lock, ...]
+    packs: LayerPacks
+    findings: tuple[Finding, ...]
+
+
+def precompile(
+    project: Project,
+    locks: Sequence[Lock],
+    planned: Planned,
+    code_sizes: dict[str, int],
+    fetcher: Fetcher,
+    open_engine: Callable[[], ContainerEngine],
+) -> Precompiled:
+    """Make the bytecode that the config asks for.
+
+    Under "auto", it fills what room the plan leaves; otherwise its bytes count as the distribution's
+    own, and the layers are planned anew.
+    """
+    precompiler = Precompiler(
+        project=project, fetcher=fetcher, open_engine=open_engine, environment=os.environ
+    )
+    wanted = wanted_by_layer(planned.plan, locks)
+    made = precompiler.bytecode(sorted({one for ones in wanted.values() for one in ones}, key=str))
+    if project.settings.bytecode == "auto":
+        packs, left_out = fill_with_bytecode(
+            planned.plan, wanted, made, limit=project.settings.limits.unzipped
+        )
+        return Precompiled(
+            planned=planned,
+            locks=tuple(locks),
+            packs=packs,
+            findings=(*planned.findings, *precompiler.findings, *left_out),
+        )
+    grown = with_bytecode_sizes(locks, made)
+    again = plan_layers(project, grown, code_sizes) if made else planned
+    by_layer = wanted_by_layer(again.plan, grown)
+    # The same distributions, under the sizes that they have now.
+    sized = {
+        (one.target, one.distribution.name, one.distribution.version): code for one, code in made.items()
+    }
+    named = {
+        one: code
+        for ones in by_layer.values()
+        for one in ones
+        if (code := sized.get((one.target, one.distribution.name, one.distribution.version)))
+    }
+    remarks = (over_with_bytecode(locks, grown),) if again.has_errors else ()
+    return Precompiled(
+        planned=again,
+        locks=grown,
+        packs=place_bytecode(by_layer, named),
+        findings=(*again.findings, *precompiler.findings, *remarks),
+    )

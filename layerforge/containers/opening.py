@@ -1,0 +1,54 @@
+"""The container engine of one command: looked for when first needed, let go of at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+
+from layerforge.containers.engine import ContainerEngine
+from layerforge.errors import ToolError
+from layerforge.model.container import ContainerSettings
+from layerforge.model.progress import Progress
+
+Open = Callable[[ContainerSettings, Progress], ContainerEngine]
+
+
+def open_docker(settings: ContainerSettings, progress: Progress) -> ContainerEngine:
+    """Connect to the engine that is there; imports the SDK. Raises ToolError that lists what was tried."""
+    from layerforge.containers.docker_engine import open_engine
+
+    return open_engine(settings, progress)
+
+
+class LazyEngine:
+    """Use it in a `with`: nothing that was started is left behind when the block ends."""
+
+    def __init__(
+        self, settings: ContainerSettings, progress: Progress, *, open_engine: Open = open_docker
+    ) -> None:
+        self._settings = settings
+        self._progress = progress
+        self._open = open_engine
+        self._engine: ContainerEngine | None = None
+        self._failure: ToolError | None = None
+
+    def __enter__(self) -> LazyEngine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._engine is not None:
+            self._engine.close()
+
+    def get(self) -> ContainerEngine:
+        """The engine; one that did not answer is not looked for again. Raises ToolError."""
+        if self._failure is not None:
+            raise self._failure
+        if self._engine is None:
+            try:
+                self._engine = self._open(self._settings, self._progress)
+            except ToolError as error:
+                self._failure = error
+                raise
+        return self._engine
