@@ -24,6 +24,7 @@ COMMANDS = {
     "plan": "Show which distributions go into which layers.",
     "build": "Build the layer zips, code zips and the manifest.",
     "check": "Check functions against Lambda's limits, without network.",
+    "verify": "Import, start and invoke what was built, in containers.",
     "cache": "Show or prune the cache of wheels and facts.",
     "completion": "Print the shell's completion script.",
 }
