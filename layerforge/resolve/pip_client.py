@@ -21,7 +21,9 @@ from types import TracebackType
 from typing import IO, Any
 
 from layerforge.cache import Cache
+from layerforge.containers.opening import open_docker
 from layerforge.errors import ToolError
+from layerforge.model.container import ContainerSettings
 from layerforge.model.lock import Archive
 from layerforge.model.progress import Advance, Progress
 from layerforge.model.requirement import IndexOptions
@@ -34,6 +36,8 @@ from layerforge.resolve.messages import decode, decode_error, encode
 WORKER = (sys.executable, "-P", "-m", "layerforge.resolve.pip_worker")
 _LINES_KEPT = 40
 _SECONDS_TO_END = 5.0
+# Containers have to be stopped first.
+_SECONDS_TO_CLOSE = 10.0
 
 
 class PipClient:
@@ -41,7 +45,8 @@ class PipClient:
 
     `retries` counts further attempts after a failure that may pass (5xx, timeouts, cut lines), and
     `timeout` is in seconds without a sign from the index; None leaves them to pip's configuration.
-    `command` starts the process that answers.
+    `builder` is the config's ("wheels": nothing is built in a container), `container` how containers
+    are used. `command` starts the process that answers.
     """
 
     def __init__(
@@ -51,12 +56,21 @@ class PipClient:
         cache: Cache,
         retries: int | None = None,
         timeout: float | None = None,
+        builder: str = "wheels",
+        container: ContainerSettings = ContainerSettings(),
         command: Sequence[str] = WORKER,
     ) -> None:
         self._progress = progress
         self._command = tuple(command)
         self._cache = cache
-        self._settings = {"cache": str(cache.root.absolute()), "retries": retries, "timeout": timeout}
+        self._container = container
+        self._settings = {
+            "cache": str(cache.root.absolute()),
+            "retries": retries,
+            "timeout": timeout,
+            "builder": builder,
+            "container": encode(container),
+        }
         self._idle: list[_Worker] = []
         self._lock = threading.Lock()
 
@@ -73,7 +87,7 @@ class PipClient:
         with self._lock:
             idle, self._idle = self._idle, []
         for worker in idle:
-            worker.end()
+            self._end(worker)
 
     def resolve(self, request: ResolveRequest) -> tuple[Selected, ...]:
         """See `Engine`."""
@@ -114,13 +128,20 @@ class PipClient:
             outcome = worker.ask(method, {**params, **self._settings}, self._progress, advance)
         except BaseException:
             # Ctrl-C, or a death: nothing of it may go on in the background.
-            worker.end()
+            self._end(worker)
             raise
         with self._lock:
             self._idle.append(worker)
         if outcome["event"] == "error":
             raise decode_error(outcome["error"])
         return outcome["value"]
+
+    def _end(self, worker: _Worker) -> None:
+        worker.end()
+        if worker.used_engine and worker.code != 0:
+            # It left containers behind: an engine that is opened removes those of dead processes.
+            with contextlib.suppress(ToolError):
+                open_docker(self._container, self._progress).close()
 
     def _take(self) -> _Worker:
         with self._lock:
@@ -140,6 +161,7 @@ class _Worker:
         except ToolError:
             shutil.rmtree(self._scratch, ignore_errors=True)
             raise
+        self.used_engine = False
         self._said: deque[str] = deque(maxlen=_LINES_KEPT)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -160,6 +182,7 @@ class _Worker:
                 event: dict[str, Any] = json.loads(line)
                 if event["event"] in {"result", "error"}:
                     return event
+                self.used_engine |= event["event"] == "engine"
                 _show(event, progress, advance, tasks, open_tasks)
         raise self._death()
 
@@ -177,8 +200,13 @@ class _Worker:
                     stream.close()
             shutil.rmtree(self._scratch, ignore_errors=True)
 
+    @property
+    def code(self) -> int | None:
+        """How it ended."""
+        return self._process.poll()
+
     def _wait(self) -> None:
-        deadline = time.monotonic() + _SECONDS_TO_END
+        deadline = time.monotonic() + (_SECONDS_TO_CLOSE if self.used_engine else _SECONDS_TO_END)
         while self._process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.005)
         if self._process.poll() is None:

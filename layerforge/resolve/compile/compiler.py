@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, Protocol
 
-from layerforge.containers.engine import Container, FileIn
-from layerforge.errors import BuildError
+from layerforge.containers.engine import Container, FileIn, Image
+from layerforge.errors import BuildError, ToolError
 from layerforge.model.target import Target
 from layerforge.resolve.compile.answer import (
     BuiltInContainer,
@@ -18,7 +18,7 @@ from layerforge.resolve.compile.answer import (
     MetadataInContainer,
     read_answer,
 )
-from layerforge.resolve.compile.failures import build_error
+from layerforge.resolve.compile.failures import Explain, build_error
 from layerforge.resolve.compile.order import (
     OUT,
     Instructions,
@@ -62,7 +62,7 @@ class Compiler:
         target: Target,
         materials: Callable[[], Materials],
         instructions: Callable[[str], Instructions],
-        explain: Callable[[Sequence[str], str | None], tuple[Sequence[str], str | None]],
+        explain: Explain,
     ) -> None:
         self._workshop = workshop
         self._target = target
@@ -72,7 +72,18 @@ class Compiler:
 
     def context(self, name: str) -> str:
         """Changes when the wheel of `name` may come out differently: image, instructions, and our tools."""
-        parts = (self._workshop.image(self._target).id, self._instructions(name).digest, tools_digest())
+        return self._context(name, self._workshop.image(self._target))
+
+    def known_context(self, name: str) -> str | None:
+        """`context` if a question tells it: None where no engine answers, or it does not hold the image."""
+        try:
+            image = self._workshop.held_image(self._target)
+        except ToolError:
+            return None
+        return None if image is None else self._context(name, image)
+
+    def _context(self, name: str, image: Image) -> str:
+        parts = (image.id, self._instructions(name).digest, tools_digest())
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
     def wheel(self, order: Order, directory: Path) -> Compiled:

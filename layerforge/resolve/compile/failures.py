@@ -11,6 +11,8 @@ from layerforge.resolve.compile.answer import FailedInContainer
 from layerforge.resolve.compile.order import Order
 
 _LINES_SHOWN = 20
+# Of a compiler's lines and the image's package manager: what matters of them, and what to do about it.
+Explain = Callable[[Sequence[str], str | None], tuple[Sequence[str], str | None]]
 _RECIPE_HINT = "[container] packages in the config, or a recipe, names what is installed before it is built"
 
 
@@ -21,7 +23,7 @@ def build_error(
     packages: Sequence[str],
     image: str,
     memory: int,
-    explain: Callable[[Sequence[str], str | None], tuple[Sequence[str], str | None]],
+    explain: Explain,
 ) -> BuildError:
     """The error of a stage. `explain` finds in a compiler's output what matters, and what to do about it."""
     sentence, details, hint = _told(order, failure, packages, image, explain)
@@ -33,12 +35,17 @@ def build_error(
     return BuildError(sentence, details=details, hint=hint)
 
 
+def last_lines(lines: Sequence[str], _manager: str | None) -> tuple[Sequence[str], str | None]:
+    """An `Explain` that knows nothing of compilers."""
+    return tuple(lines[-_LINES_SHOWN:]), None
+
+
 def _told(
     order: Order,
     failure: FailedInContainer,
     packages: Sequence[str],
     image: str,
-    explain: Callable[[Sequence[str], str | None], tuple[Sequence[str], str | None]],
+    explain: Explain,
 ) -> tuple[str, Sequence[str], str | None]:
     label, lines = order.label, failure.lines
     last = lines[-_LINES_SHOWN:]

@@ -42,6 +42,13 @@ class Workshop:
         """The image that has compilers, brought if need be. Raises ToolError."""
         return self._open()[1].build(target)
 
+    def held_image(self, target: Target) -> Image | None:
+        """The same without bringing it: None if the engine does not hold it. Raises ToolError."""
+        if self.settings.pull == "always":
+            return self.image(target)
+        reference = self.settings.build_image(target)
+        return self.engine().find_image(reference, architecture=target.architecture)
+
     def close(self) -> None:
         """Stop what runs, and let go of the engine."""
         if self._opened is not None:

@@ -8,6 +8,7 @@ import logging
 import os
 import queue
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
@@ -19,6 +20,8 @@ from layerforge.os_errors import as_expected
 from layerforge.resolve.messages import encode_error
 from layerforge.resolve.pip_worker.channel import Channel
 
+# The client waits a little longer before it ends this process the hard way.
+_SECONDS_TO_CLOSE = 8.0
 # Said by pip of what we do on purpose, or tell of ourselves.
 _KNOWN_REMARKS = ("Discarding", "neither a file nor a directory", "does not provide the extra")
 
@@ -68,6 +71,12 @@ def _read_ahead(requests: BinaryIO) -> queue.Queue[dict[str, Any] | None]:
 def _end(_number: int, _frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.killpg(0, signal.SIGTERM)
+    if workshops := sys.modules.get("layerforge.resolve.pip_worker.workshops"):
+        # In a thread of its own: this one may be in the middle of a call to the engine.
+        closing = threading.Thread(target=workshops.close_workshops, daemon=True)
+        closing.start()
+        closing.join(_SECONDS_TO_CLOSE)
+        os._exit(1 if closing.is_alive() else 0)
     os._exit(0)
 
 

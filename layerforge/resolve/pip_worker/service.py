@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from layerforge.cache import Cache
+from layerforge.model.container import ContainerSettings
 from layerforge.model.lock import Archive
 from layerforge.model.requirement import IndexOptions
 from layerforge.model.target import Target
@@ -23,6 +24,7 @@ from layerforge.resolve.pip_worker.resolution import Resolution
 from layerforge.resolve.pip_worker.roots import Roots
 from layerforge.resolve.pip_worker.sources import Builder
 from layerforge.resolve.pip_worker.transfer import download
+from layerforge.resolve.pip_worker.workshops import make_compiler, open_workshop
 
 
 class Service:
@@ -50,7 +52,7 @@ class Service:
         cache = Cache(Path(params["cache"]))
         access = self._access({**params, "options": encode(request.options)}, request.root)
         keep_secrets_off_command_lines(access.environment())
-        builder = Builder(access, cache, target=request.target, root=request.root, progress=self._channel)
+        builder = self._builder(params, access, cache, target=request.target, root=request.root)
         repository = TargetRepository(
             access,
             request.target,
@@ -68,7 +70,7 @@ class Service:
     def _describe(self, params: Any) -> Any:
         target, root = decode(Target, params["target"]), Path(params["root"])
         cache, access = Cache(Path(params["cache"])), self._access(params, root)
-        builder = Builder(access, cache, target=target, root=root, progress=self._channel)
+        builder = self._builder(params, access, cache, target=target, root=root)
         selected = decode(tuple[Selected, ...], params["selected"])
         reader = WheelReader(access, cache)
         return encode(describe(selected, reader=reader, builder=builder, progress=self._channel))
@@ -80,11 +82,27 @@ class Service:
     def _build_wheel(self, params: Any) -> list[str]:
         target, root = decode(Target, params["target"]), Path(params["root"])
         cache, access = Cache(Path(params["cache"])), self._access(params, root)
-        builder = Builder(access, cache, target=target, root=root, progress=self._channel)
+        builder = self._builder(params, access, cache, target=target, root=root)
         built = builder.build(decode(Selected, params["source"]))
         placed = Path(params["directory"]) / built.filename
         placed.parent.mkdir(parents=True, exist_ok=True)
         temporary = placed.with_name(f".{built.filename}.part")
         shutil.copyfile(built.path, temporary)
         temporary.replace(placed)
-        return [str(placed), ""]
+        return [str(placed), built.context]
+
+    def _builder(self, params: Any, access: Access, cache: Cache, *, target: Target, root: Path) -> Builder:
+        mode, compiler = params["builder"], None
+        if mode != "wheels":
+            settings = decode(ContainerSettings, params["container"])
+            workshop = open_workshop(settings, self._channel)
+            compiler = make_compiler(workshop, target=target, root=root, pip_environment=access.environment)
+        return Builder(
+            access,
+            cache,
+            target=target,
+            root=root,
+            progress=self._channel,
+            compiler=compiler,
+            everything=mode == "container",
+        )

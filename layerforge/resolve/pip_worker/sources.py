@@ -205,10 +205,8 @@ class Builder:
         latest = read_latest(self.cache, source.key, self._target)
         if latest is None or self._compiler is None:
             return None
-        try:
-            context = self._compiler.context(latest.name)
-        except ToolError:
-            context = latest.context
+        # What was built before counts where nobody can tell that it would be built otherwise now.
+        context = self._compiler.known_context(latest.name) or latest.context
         return read_built(self.cache, container_key(source.key, self._target, context))
 
     def _look(self, project: Path) -> Native | None:
