@@ -120,7 +120,7 @@ def _build(
     settings = project.settings
 
     with (
-        LazyEngine(settings.container, options.output) as engine,
+        LazyEngine(options.output) as engine,
         PipClient(progress=options.output, cache=cache) as client,
     ):
         if settings.builder == "container":

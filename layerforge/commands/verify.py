@@ -145,7 +145,7 @@ def _run(
     from layerforge.verify.running import Surroundings, run_images, verify_functions
 
     providers = read_providers(folder, manifest.layers)
-    with LazyEngine(project.settings.container, options.output) as lazy:
+    with LazyEngine(options.output) as lazy:
         engine = lazy.get()
         images = Images(engine, project.settings.container, options.output)
         surroundings = Surroundings(

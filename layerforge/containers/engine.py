@@ -45,7 +45,8 @@ class Image:
 class FileIn(NamedTuple):
     """A file to place in a container at an absolute path, from bytes or from a file of this machine.
 
-    Folders above it are made, root's, mode 0755. `mode` is the file's.
+    Folders above it are made, root's, mode 0755; those at the top (/tmp) have to be there. `mode` is
+    the file's.
     """
 
     path: str
@@ -66,7 +67,8 @@ class Container:
     """What to run, and what it may take. Its network is none unless said.
 
     `image` is an id, `purpose` a word or two for labels and messages ("build psycopg2 2.9.10").
-    `memory` in bytes, `timeout` in seconds, `tmpfs` paths that are writable in memory.
+    `memory` in bytes, `timeout` in seconds, `tmpfs` paths that are writable in memory
+    (`/tmp`, `/tmp:size=512m`).
     """
 
     image: str

@@ -7,26 +7,22 @@ from types import TracebackType
 
 from layerforge.containers.engine import ContainerEngine
 from layerforge.errors import ToolError
-from layerforge.model.container import ContainerSettings
 from layerforge.model.progress import Progress
 
-Open = Callable[[ContainerSettings, Progress], ContainerEngine]
+Open = Callable[[Progress], ContainerEngine]
 
 
-def open_docker(settings: ContainerSettings, progress: Progress) -> ContainerEngine:
+def open_docker(progress: Progress) -> ContainerEngine:
     """Connect to the engine that is there; imports the SDK. Raises ToolError that lists what was tried."""
     from layerforge.containers.docker_engine import open_engine
 
-    return open_engine(settings, progress)
+    return open_engine(progress)
 
 
 class LazyEngine:
     """Use it in a `with`: nothing that was started is left behind when the block ends."""
 
-    def __init__(
-        self, settings: ContainerSettings, progress: Progress, *, open_engine: Open = open_docker
-    ) -> None:
-        self._settings = settings
+    def __init__(self, progress: Progress, *, open_engine: Open = open_docker) -> None:
         self._progress = progress
         self._open = open_engine
         self._engine: ContainerEngine | None = None
@@ -47,7 +43,7 @@ class LazyEngine:
             raise self._failure
         if self._engine is None:
             try:
-                self._engine = self._open(self._settings, self._progress)
+                self._engine = self._open(self._progress)
             except ToolError as error:
                 self._failure = error
                 raise

@@ -16,7 +16,7 @@ from layerforge.model.target import Target
 # Compilers take a core each, and memory.
 _MOST_AT_ONCE = 4
 
-OpenEngine = Callable[[ContainerSettings, Progress], ContainerEngine]
+OpenEngine = Callable[[Progress], ContainerEngine]
 
 
 class Workshop:
@@ -60,7 +60,7 @@ class Workshop:
                 raise self._failure
             if self._opened is None:
                 try:
-                    engine = self._open_engine(self.settings, self.progress)
+                    engine = self._open_engine(self.progress)
                 except ToolError as error:
                     self._failure = error
                     raise

@@ -24,10 +24,10 @@ _workshops: dict[ContainerSettings, Workshop] = {}
 def open_workshop(settings: ContainerSettings, channel: Channel) -> Workshop:
     """The one for these settings; the same for the life of the process, so that its engine is kept."""
 
-    def connect(settings: ContainerSettings, progress: Progress) -> ContainerEngine:
+    def connect(progress: Progress) -> ContainerEngine:
         # Told before: whoever asked looks after what a death of this process would leave.
         channel.send(event="engine")
-        return open_docker(settings, progress)
+        return open_docker(progress)
 
     if settings not in _workshops:
         _workshops[settings] = Workshop(settings, progress=channel, open_engine=connect)

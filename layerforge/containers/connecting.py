@@ -1,0 +1,122 @@
+"""Finds the engine that answers, by asking the candidates one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import requests
+from docker.context import ContextAPI
+from docker.errors import DockerException
+from docker.tls import TLSConfig
+
+from layerforge.containers.discovery import Candidate, find_candidates
+from layerforge.containers.engine import EngineInfo
+from layerforge.errors import ToolError
+from layerforge.model.url import redact
+
+_SECONDS_TO_CONNECT = 3
+_SECONDS_TO_ANSWER = 60
+# Engine 20.10: the oldest that is still in a supported distribution.
+_OLDEST_API = (1, 41)
+_MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Connection:
+    """An engine that answered."""
+
+    api: docker.APIClient
+    endpoint: str
+    info: EngineInfo
+
+
+def connect(environment: Mapping[str, str], *, home: Path, uid: int) -> Connection:
+    """The first candidate that answers. Raises ToolError that says of each why it did not."""
+    failures = []
+    for candidate in find_candidates(environment, home=home, uid=uid):
+        if candidate.socket is not None and candidate.named_by is None and not candidate.socket.exists():
+            failures.append(f"{candidate.name}: there is no {candidate.socket}")
+            continue
+        try:
+            return _ask(candidate, environment)
+        except (DockerException, requests.RequestException, OSError, ValueError) as error:
+            failures.append(
+                f"{candidate.name}: {candidate.url or 'its endpoint'} does not answer ({_why(error)})"
+            )
+    named = find_candidates(environment, home=home, uid=uid)[0].named_by
+    if named is not None:
+        raise ToolError(
+            f"the container engine that {named} names does not answer",
+            details=tuple(map(redact, failures)),
+            hint=f"start it, or change {named}",
+        )
+    raise ToolError(
+        "no container engine answers",
+        details=tuple(failures),
+        hint="start Docker, Podman, Finch, Colima or another engine that speaks Docker's API, "
+        "or set DOCKER_HOST",
+    )
+
+
+def _ask(candidate: Candidate, environment: Mapping[str, str]) -> Connection:
+    url, tls = candidate.url, _tls_of(environment) if candidate.named_by == "DOCKER_HOST" else None
+    if candidate.context is not None:
+        context = ContextAPI.get_context(candidate.context)
+        if context is None:
+            raise ValueError("there is no such context")
+        url, tls = context.Host, context.TLSConfig
+    api = docker.APIClient(
+        base_url=url,
+        version="auto",
+        timeout=_SECONDS_TO_CONNECT,
+        tls=tls or False,
+        use_ssh_client=(url or "").startswith("ssh://"),
+    )
+    version = api.version()
+    offered = tuple(int(part) for part in str(version.get("ApiVersion", "0")).split("."))
+    if offered < _OLDEST_API:
+        api.close()
+        raise ValueError(f"its API is {version.get('ApiVersion')}, older than 1.41")
+    api.timeout = _SECONDS_TO_ANSWER
+    endpoint = redact(url or api.base_url)
+    components = version.get("Components") or ()
+    name = str(components[0].get("Name", "Engine")) if components else "Engine"
+    machine = str(version.get("Arch", ""))
+    return Connection(
+        api=api,
+        endpoint=endpoint,
+        info=EngineInfo(
+            name="Docker Engine" if name == "Engine" else name,
+            version=str(version.get("Version", "")),
+            api_version=str(version.get("ApiVersion", "")),
+            architecture=_MACHINES.get(machine, machine),
+            endpoint=endpoint,
+        ),
+    )
+
+
+def _tls_of(environment: Mapping[str, str]) -> TLSConfig | None:
+    if not environment.get("DOCKER_TLS_VERIFY"):
+        return None
+    folder = Path(environment.get("DOCKER_CERT_PATH") or Path.home() / ".docker")
+    return TLSConfig(
+        client_cert=(str(folder / "cert.pem"), str(folder / "key.pem")),
+        ca_cert=str(folder / "ca.pem"),
+        verify=True,
+    )
+
+
+def _why(error: Exception) -> str:
+    text = str(error)
+    for mark, why in (
+        ("Permission denied", "permission denied: is your user in its group?"),
+        ("Connection refused", "connection refused"),
+        ("No such file", "there is no such socket"),
+        ("timed out", "no answer within 3 seconds"),
+    ):
+        if mark in text:
+            return why
+    return redact(text.splitlines()[0]) if text else type(error).__name__
