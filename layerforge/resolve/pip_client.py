@@ -63,7 +63,6 @@ class PipClient:
         self._progress = progress
         self._command = tuple(command)
         self._cache = cache
-        self._container = container
         self._settings = {
             "cache": str(cache.root.absolute()),
             "retries": retries,
@@ -141,7 +140,7 @@ class PipClient:
         if worker.used_engine and worker.code != 0:
             # It left containers behind: an engine that is opened removes those of dead processes.
             with contextlib.suppress(ToolError):
-                open_docker(self._container, self._progress).close()
+                open_docker(self._progress).close()
 
     def _take(self) -> _Worker:
         with self._lock:

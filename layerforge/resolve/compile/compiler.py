@@ -75,16 +75,11 @@ class Compiler:
         return self._context(name, self._workshop.image(self._target))
 
     def known_context(self, name: str) -> str | None:
-        """`context` if a question tells it: None where no engine answers, or it does not hold the image."""
-        try:
-            image = self._workshop.held_image(self._target)
-        except ToolError:
-            return None
-        return None if image is None else self._context(name, image)
+        """See `known_context`."""
+        return known_context(self._workshop, self._instructions, target=self._target, name=name)
 
     def _context(self, name: str, image: Image) -> str:
-        parts = (image.id, self._instructions(name).digest, tools_digest())
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+        return _format_context(image, self._instructions(name))
 
     def wheel(self, order: Order, directory: Path) -> Compiled:
         """Build the wheel into `directory`. Raises BuildError with the compiler's words."""
@@ -148,3 +143,19 @@ class Compiler:
 
     def _unexpected(self, order: Order, answer: object) -> NoReturn:
         raise BuildError(f"building {order.label} gave an answer of another kind: {type(answer).__name__}")
+
+
+def known_context(
+    workshop: Workshop, instructions: Callable[[str], Instructions], *, target: Target, name: str
+) -> str | None:
+    """`Compiler.context` if a question tells it: None where no engine answers, or it does not hold the image."""
+    try:
+        image = workshop.held_image(target)
+    except ToolError:
+        return None
+    return None if image is None else _format_context(image, instructions(name))
+
+
+def _format_context(image: Image, instructions: Instructions) -> str:
+    parts = (image.id, instructions.digest, tools_digest())
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

@@ -105,6 +105,6 @@ def _too_recent(order: Order, image: str) -> str:
 
 def _newer_hint(target: Target) -> str:
     return (
-        f"take an image of {target.facts.os} for it: [container.build-images] in the config; "
+        f"take an image of {target.facts.os} for it: [container.build-image] in the config; "
         "without one, AWS's own is used"
     )
