@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from layerforge.commands.pipeline import (
     findings_document,
     lock_or_relock,
     measure_code,
+    open_client,
     plan_layers,
 )
 from layerforge.errors import EXIT_LIMIT, EXIT_OK
@@ -27,6 +29,8 @@ from layerforge.model.function import Project
 from layerforge.model.sizes import format_size
 
 if TYPE_CHECKING:
+    from layerforge.build.fetch import Wanted
+    from layerforge.containers.opening import LazyEngine
     from layerforge.project.snapshot import Snapshot
 
 
@@ -114,14 +118,13 @@ def _build(
     from layerforge.build.builder import build_project, make_fetcher
     from layerforge.commands.precompile import precompile
     from layerforge.containers.opening import LazyEngine
-    from layerforge.resolve.pip_client import PipClient
 
     max_size = max_cache_size()
     settings = project.settings
 
     with (
         LazyEngine(options.output) as engine,
-        PipClient(progress=options.output, cache=cache) as client,
+        open_client(project, options, cache) as client,
     ):
         if settings.builder == "container":
             engine.get()
@@ -140,6 +143,7 @@ def _build(
             progress=options.output,
             offline=locking.offline,
             jobs=options.jobs,
+            source_context=_source_context(project, engine, options),
         )
         compiled = precompile(project, done.locks, planned, code_sizes, fetcher, engine.get)
         options.output.findings((*done.remarks, *compiled.findings))
@@ -168,6 +172,24 @@ def _build(
         Done(manifest=result.manifest, findings=findings, folder=folder, built=result.built),
     )
     return EXIT_OK
+
+
+def _source_context(
+    project: Project, engine: LazyEngine, options: Options
+) -> Callable[[Wanted], str | None] | None:
+    """What a container would build a source in now; None where no containers are used."""
+    settings = project.settings
+    if settings.builder == "wheels":
+        return None
+    from layerforge.resolve.compile.compiler import known_context
+    from layerforge.resolve.compile.instructions import make_instructions
+    from layerforge.resolve.compile.workshop import Workshop
+
+    workshop = Workshop(settings.container, progress=options.output, open_engine=lambda _: engine.get())
+    instructions = make_instructions(settings.container)
+    return lambda wanted: known_context(
+        workshop, instructions, target=wanted.target, name=wanted.distribution.name
+    )
 
 
 def _refuse(options: Options, findings: tuple[Finding, ...]) -> None:

@@ -14,6 +14,7 @@ from layerforge.commands.pipeline import (
     Locking,
     findings_document,
     lock_or_relock,
+    open_client,
     read_project,
 )
 from layerforge.model.counts import count
@@ -45,14 +46,12 @@ def command(options: Options, *, locked: bool, upgrade: bool, packages: tuple[st
         raise click.UsageError("--locked and --upgrade exclude each other.")
     from packaging.utils import canonicalize_name
 
-    from layerforge.resolve.pip_client import PipClient
-
     cache = Cache()
     project = read_project(options, cache)
     locking = Locking(
         locked=locked, upgrade=upgrade, upgrade_packages=frozenset(canonicalize_name(p) for p in packages)
     )
-    with PipClient(progress=options.output, cache=cache) as client:
+    with open_client(project, options, cache) as client:
         done = lock_or_relock(project, options, client, locking)
     findings = (*done.remarks, *_not_locked(locking.upgrade_packages, done.locks))
     options.output.findings(findings)

@@ -86,6 +86,16 @@ def load_without_secrets(options: Options) -> Project:
     return load_project(options.root, config=options.config, read_requirements=read)
 
 
+def open_client(project: Project, options: Options, cache: Cache) -> PipClient:
+    """Start what asks package indexes and builds sources, as the project's config wants it."""
+    from layerforge.resolve.pip_client import PipClient
+
+    settings = project.settings
+    return PipClient(
+        progress=options.output, cache=cache, builder=settings.builder, container=settings.container
+    )
+
+
 def lock_or_relock(project: Project, options: Options, client: PipClient, locking: Locking) -> LockedProject:
     """Return locks that fit the project: the ones there are, or new ones, written.
 

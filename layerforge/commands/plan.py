@@ -14,6 +14,7 @@ from layerforge.commands.pipeline import (
     findings_document,
     lock_or_relock,
     measure_code,
+    open_client,
     plan_layers,
     read_project,
 )
@@ -26,12 +27,11 @@ from layerforge.errors import EXIT_LIMIT, EXIT_OK
 def command(options: Options, *, locked: bool) -> int:
     """Show the layers that `build` would make, and what each function carries."""
     from layerforge.report.tables import format_tables, rows_of_plan
-    from layerforge.resolve.pip_client import PipClient
 
     cache = Cache()
     project = read_project(options, cache)
     code_sizes = measure_code(project)
-    with PipClient(progress=options.output, cache=cache) as client:
+    with open_client(project, options, cache) as client:
         done = lock_or_relock(project, options, client, Locking(locked=locked))
     planned = plan_layers(project, done.locks, code_sizes)
     findings = (*done.findings, *planned.findings)
