@@ -148,7 +148,7 @@ class Compiler:
 def known_context(
     workshop: Workshop, instructions: Callable[[str], Instructions], *, target: Target, name: str
 ) -> str | None:
-    """`Compiler.context` if a question tells it: None where no engine answers, or it does not hold the image."""
+    """`Compiler.context` if a question tells it: None where no engine answers or none holds the image."""
     try:
         image = workshop.held_image(target)
     except ToolError:

@@ -164,11 +164,12 @@ class Builder:
             error = native_error(source.label, native, self._target)
             raise ResolutionError(error.sentence, details=error.details, hint=error.hint)
         try:
-            return self._describe_in_container(source, self._compiler)
+            context = self._compiler.context(source.name or "")
         except ToolError as error:
             if native.sure:
                 raise no_engine_error(source.label, native, self._target, error) from error
             return None
+        return self._describe_in_container(source, self._compiler, context)
 
     def _sdist(self, sdist: Archive, label: str, name: str) -> _Source:
         def placed(folder: Path) -> Path:
@@ -296,8 +297,7 @@ class Builder:
         )
         return built
 
-    def _describe_in_container(self, source: _Source, compiler: Compiler) -> str:
-        context = compiler.context(source.name or "")
+    def _describe_in_container(self, source: _Source, compiler: Compiler, context: str) -> str:
         key = container_key(source.key, self._target, context)
         with self.cache.locked(f"build-{key[:32]}"):
             match self.cache.read_facts("metadata-in-container", key):
