@@ -34,7 +34,7 @@ class Room:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prices:
-    """In thousandths of a byte: of a stored byte, a layer, a byte in a layer that is new, an attachment that is new.
+    """In thousandths of a byte: what a stored byte, a layer, a byte in a new layer, a new attachment cost.
 
     The price of a byte carried in excess is each function's own (`Problem.excess`).
     """
