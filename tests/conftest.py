@@ -11,6 +11,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from layerforge.containers.engine import ContainerEngine, Image
+from tests.fakes import RecordingProgress
 from tests.local_index import LocalIndex, running_index
 from tests.wheel_files import MakeSource, MakeWheel, write_project, write_sdist, write_wheel
 
@@ -46,6 +48,13 @@ def isolated_environment(
     monkeypatch.setenv("TMPDIR", str(home / "tmp"))
     monkeypatch.setattr(tempfile, "tempdir", None)
     return home
+
+
+def _engine_variables() -> dict[str, str]:
+    """Where Docker's own programs look for the engine, whatever the home folder is."""
+    configured = Path.home() / ".docker"
+    default = {"DOCKER_CONFIG": str(configured)} if configured.is_dir() else {}
+    return default | {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
 
 
 def _is_of_the_repository(name: str) -> bool:
@@ -101,6 +110,55 @@ def make_project(tmp_path: Path) -> MakeSource:
         return write_project(directory or tmp_path / "projects" / name, name, version, **rest)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def container_engine() -> Iterator[ContainerEngine]:
+    """The engine of the machine; tests that need one fail without, and say how to start one."""
+    from layerforge.containers.docker_engine import open_engine
+    from tests.images.making import connect
+
+    connect().close()
+    engine = open_engine(RecordingProgress())
+    yield engine
+    engine.close()
+
+
+def _image(engine: ContainerEngine, kind: str, python: str) -> Image:
+    from tests.images.making import connect, make_image
+    from tests.images.recipe import RECIPES
+
+    (recipe,) = [one for one in RECIPES if (one.kind, one.python) == (kind, python)]
+    client = connect()
+    make_image(client, recipe)
+    client.close()
+    image = engine.find_image(recipe.reference, architecture="x86_64")
+    assert image is not None
+    return image
+
+
+@pytest.fixture(scope="session")
+def build_image_311(container_engine: ContainerEngine) -> Image:
+    """Python 3.11 with compilers; see tests/images."""
+    return _image(container_engine, "build", "3.11")
+
+
+@pytest.fixture(scope="session")
+def build_image_313(container_engine: ContainerEngine) -> Image:
+    """Python 3.13 with compilers."""
+    return _image(container_engine, "build", "3.13")
+
+
+@pytest.fixture(scope="session")
+def run_image_311(container_engine: ContainerEngine) -> Image:
+    """Python 3.11 as Lambda runs it: runtime client, emulator, SDK, and no compiler."""
+    return _image(container_engine, "run", "3.11")
+
+
+@pytest.fixture(scope="session")
+def run_image_313(container_engine: ContainerEngine) -> Image:
+    """Python 3.13 as Lambda runs it."""
+    return _image(container_engine, "run", "3.13")
 
 
 @pytest.fixture
