@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import io
+import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -14,7 +16,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.images.recipe import BOOTSTRAP, ENTRYPOINT, ENVIRONMENT, RUNTIME_CLIENT, SAM_CLI, SDK, Recipe
+from tests.images.recipe import (
+    BOOTSTRAP,
+    ENTRYPOINT,
+    ENVIRONMENT,
+    RECIPES,
+    RUNTIME_CLIENT,
+    SAM_CLI,
+    SDK,
+    Recipe,
+)
 
 if TYPE_CHECKING:
     import docker
@@ -36,6 +47,17 @@ def connect() -> docker.DockerClient:
     except docker.errors.DockerException as error:
         raise RuntimeError(f"{NO_ENGINE} ({error})") from error
     return client
+
+
+def answers() -> bool:
+    """Whether tests of containers can run here: an engine answers, and images are there or can be made."""
+    try:
+        client = connect()
+    except RuntimeError:
+        return False
+    here = all(_is_here(client, recipe) for recipe in RECIPES)
+    client.close()
+    return here or (shutil.which("mmdebstrap") is not None and os.geteuid() == 0)
 
 
 def make_image(client: docker.DockerClient, recipe: Recipe, say: Callable[[str], None] = print) -> None:

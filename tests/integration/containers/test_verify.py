@@ -178,8 +178,10 @@ def test_half_of_the_sdk(
     assert [(finding["code"], finding["sentence"]) for finding in ended.document["findings"]] == [
         (
             "sdk-half-shadowed",
-            "orders: botocore of its layers or code hide the runtime's, "
-            "and boto3, jmespath, s3transfer are the runtime's",
+            (
+                "orders: botocore of its layers or code hide the runtime's, "
+                "and boto3, jmespath, s3transfer are the runtime's"
+            ),
         )
     ]
 
