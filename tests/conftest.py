@@ -34,13 +34,18 @@ def isolated_environment(
 
     Where these tests run inside a git hook, git's variables would point at that repository: none keeps
     them. Tests marked `network` keep pip's and uv's settings, proxies and home folder, as these say how
-    the package index is reached; only layerforge's cache is their own.
+    the package index is reached; only layerforge's cache is their own. Tests marked `container` keep
+    what says where the engine is; others find none, whether the machine has one or not.
     """
     home = tmp_path_factory.mktemp("home")
     network = request.node.get_closest_marker("network") is not None
+    container = request.node.get_closest_marker("container") is not None
+    engine = _engine_variables() if container else {"DOCKER_HOST": f"unix://{home}/no-engine.sock"}
     for name in filter(_is_of_the_repository if network else _is_of_the_user, list(os.environ)):
         monkeypatch.delenv(name)
     for name, value in _isolated_variables(home).items() if not network else ():
+        monkeypatch.setenv(name, value)
+    for name, value in engine.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LAYERFORGE_CACHE_DIR", str(home / "cache" / "layerforge"))
     # Tests look for temporary files left behind, and others run beside them.

@@ -131,8 +131,8 @@ class ContainerCompiler:
         return _skipped(named, answer)
 
 
-def host_compiler(interpreter: Path, cache: Cache) -> HostCompiler:
-    """Ask an interpreter who it is, once. Raises ToolError if it does not answer."""
+def host_compiler(interpreter: Path, python: tuple[int, int], cache: Cache) -> HostCompiler:
+    """Ask an interpreter who it is, once. Raises ToolError if it does not answer, or is another version."""
     status = interpreter.resolve().stat()
     key = _key(str(interpreter), str(interpreter.resolve()), str(status.st_mtime_ns), str(status.st_size))
     identity = _remembered(cache, key)
@@ -140,8 +140,13 @@ def host_compiler(interpreter: Path, cache: Cache) -> HostCompiler:
         import tempfile
 
         with tempfile.TemporaryDirectory(prefix="interpreter-") as folder:
-            answer = _ask_program(interpreter, {"jobs": 1, "packs": []}, Path(folder))
+            try:
+                answer = _ask_program(interpreter, {"jobs": 1, "packs": []}, Path(folder))
+            except BuildError as error:
+                raise ToolError(error.sentence, details=error.details, hint=error.hint) from error
         identity = _remember(cache, key, answer)
+    if not identity.startswith(f"cpython-{python[0]}{python[1]} "):
+        raise ToolError(f"{interpreter} is {identity.partition(' ')[0]}")
     return HostCompiler(interpreter=interpreter, identity=identity)
 
 

@@ -17,7 +17,7 @@ from layerforge.build.fetch import Fetcher, Wanted
 from layerforge.build.pack import Pack, PackStore
 from layerforge.containers.engine import ContainerEngine
 from layerforge.containers.images import Images
-from layerforge.errors import ToolError
+from layerforge.errors import LayerforgeError, ToolError
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import Project
 from layerforge.model.lock import Lock
@@ -79,36 +79,54 @@ class Precompiler:
     def _compiler(self, target: Target) -> ModuleCompiler | None:
         """See docs/explanation/bytecode.md for the order in which interpreters are taken."""
         settings = self.project.settings
-        cache = self.fetcher.store.cache
-        refused: ToolError | None = None
-        engine: ContainerEngine | None = None
-        if settings.builder != "wheels":
-            try:
-                engine = self.open_engine()
-            except ToolError as error:
-                if settings.builder == "container":
-                    raise
-                refused = error
+        refused: list[LayerforgeError] = []
+        engine = self._engine(refused)
         images = Images(engine, settings.container, self.fetcher.progress) if engine else None
         like = replace(target, architecture=engine.info.architecture) if engine else target
         here = images is not None and images.run_is_here(like)
-        host = find_interpreter(target.python, self.environment) if settings.builder != "container" else None
+        host = None if here or settings.builder == "container" else self._host(target, refused)
         if engine and images and (here or (host is None and not self.fetcher.offline)):
             try:
-                image = images.run(like)
                 return container_compiler(
-                    engine, settings.container, image, runtime=target.runtime, cache=cache
+                    engine,
+                    settings.container,
+                    images.run(like),
+                    runtime=target.runtime,
+                    cache=self.fetcher.store.cache,
                 )
             except ToolError as error:
                 if settings.builder == "container" or settings.bytecode == "on":
                     raise
-                refused = error
-        if host is not None:
-            return host_compiler(host, cache)
-        self._tell_of_none(target, refused)
-        return None
+                refused.append(error)
+                # An image that does not work leaves the interpreter of this machine.
+                host = host or self._host(target, refused)
+        if host is None:
+            self._tell_of_none(target, refused)
+        return host
 
-    def _tell_of_none(self, target: Target, refused: ToolError | None) -> None:
+    def _engine(self, refused: list[LayerforgeError]) -> ContainerEngine | None:
+        if self.project.settings.builder == "wheels":
+            return None
+        try:
+            return self.open_engine()
+        except ToolError as error:
+            if self.project.settings.builder == "container":
+                raise
+            refused.append(error)
+            return None
+
+    def _host(self, target: Target, refused: list[LayerforgeError]) -> ModuleCompiler | None:
+        """The interpreter of this machine, if it works: one on PATH may be a shim that leads nowhere."""
+        interpreter = find_interpreter(target.python, self.environment)
+        if interpreter is None:
+            return None
+        try:
+            return host_compiler(interpreter, target.python, self.fetcher.store.cache)
+        except ToolError as error:
+            refused.append(error)
+            return None
+
+    def _tell_of_none(self, target: Target, refused: Sequence[LayerforgeError]) -> None:
         sentence = f"no interpreter of {target.runtime} is at hand"
         hint = (
             f"put python{'.'.join(map(str, target.python))} on PATH, or start a container engine "
@@ -117,7 +135,7 @@ class Precompiler:
         if self.project.settings.bytecode == "on":
             raise ToolError(
                 f'{sentence}, and bytecode = "on" needs one',
-                details=(refused.headline, *refused.details) if refused else (),
+                details=tuple(line for error in refused for line in (error.headline, *error.details)),
                 hint=hint,
             )
         self.findings.append(
@@ -126,7 +144,7 @@ class Precompiler:
                 code="no-bytecode",
                 subject=target.runtime,
                 sentence=f"its layers ship without bytecode, which slows cold starts: {sentence}",
-                details=(refused.headline,) if refused else (),
+                details=tuple(error.headline for error in refused),
                 hint=hint,
             )
         )

@@ -83,7 +83,7 @@ def test_sdist_with_native_code_names_who_asks_for_it(shop: Shop, make_sdist: Ma
     shop.index.add(make_sdist("native", "1.0", tag="cp313-cp313-linux_x86_64"))
     shop.write("functions/orders/requirements.in", "greeter\nnative\n")
     ended = shop.run("lock")
-    assert ended.code == 4
+    assert ended.code == 6
     assert "error: functions/orders/requirements.in:2: native 1.0 has native code" in ended.stderr
 
 
