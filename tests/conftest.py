@@ -167,6 +167,20 @@ def run_image_313(container_engine: ContainerEngine) -> Image:
 
 
 @pytest.fixture
+def container_toml(
+    build_image_311: Image, build_image_313: Image, run_image_311: Image, run_image_313: Image
+) -> str:
+    """[container] of a config whose containers are these images; building ones are on the host's network."""
+    return (
+        '[container]\npull = "never"\nnetwork = "host"\n'
+        "[container.build-image]\n"
+        f'"python3.11" = "{build_image_311.reference}"\n"python3.13" = "{build_image_313.reference}"\n'
+        "[container.run-image]\n"
+        f'"python3.11" = "{run_image_311.reference}"\n"python3.13" = "{run_image_313.reference}"\n'
+    )
+
+
+@pytest.fixture
 def local_index() -> Iterator[LocalIndex]:
     """A package index of this test alone; see tests/local_index.py."""
     with running_index() as index:

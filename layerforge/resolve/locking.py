@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
-from layerforge.errors import BuildError, ResolutionError
+from layerforge.errors import BuildError, ResolutionError, ToolError
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import Function, Project
 from layerforge.model.lock import Distribution, Edge, FunctionRoots, Lock, Root
@@ -189,7 +189,7 @@ class _Run:
         options = replace(request.options, direct_urls=urls_with_credentials(request.requirements))
         try:
             described = self.index.describe(selected, target=target, options=options, root=self.project.root)
-        except BuildError as error:
+        except (BuildError, ToolError) as error:
             # It begins with the name of what could not be built: say who asks for that, where it is plain.
             error.where = error.where or _asked_at(error.sentence.partition(" ")[0], part.functions)
             raise
