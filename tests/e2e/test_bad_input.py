@@ -84,7 +84,10 @@ def test_sdist_with_native_code_names_who_asks_for_it(shop: Shop, make_sdist: Ma
     shop.write("functions/orders/requirements.in", "greeter\nnative\n")
     ended = shop.run("lock")
     assert ended.code == 6
-    assert "error: functions/orders/requirements.in:2: native 1.0 must be built for python3.13-x86_64" in ended.stderr
+    assert (
+        "error: functions/orders/requirements.in:2: native 1.0 must be built for python3.13-x86_64"
+        in ended.stderr
+    )
 
 
 def test_contradiction_splits_the_cohort_and_names_both_sides(shop: Shop) -> None:
