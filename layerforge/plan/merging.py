@@ -3,13 +3,9 @@
 An *atom* is a set of distributions that exactly the same functions need. At first every atom is a
 layer of its own: nothing is stored twice, nobody carries what it does not need, but there are too
 many layers. Then pairs of layers are united, cheapest first, while that lowers the cost or while
-some function has more layers than slots. The cost is
-
-    stored bytes + 0.1 x bytes carried in excess + 1 MiB x layers
-
-in words: a second copy is stored only where that spares more than ten functions from carrying it,
-and an extra layer must earn 1 MiB. All arithmetic is on integers (ten times the cost), sets are
-bit masks, and ties are broken by content: the same input gives the same plan on every machine.
+some function has more layers than slots, or there are more than may be. The cost is that of
+`layerforge.plan.problem`. Ties are broken by content: the same input gives the same plan on every
+machine.
 
 Uniting layers A and B never fails for the functions that take both: their bytes and their number
 of layers only fall. Functions that take one of the two either join, and carry the other in
@@ -20,43 +16,21 @@ whose needs fit at all ends within its slots and its bytes.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
-STORED_WEIGHT = 10
-EXCESS_WEIGHT = 1
-LAYER_COST = 10 * 1_048_576
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Room:
-    """What a function leaves to layers: how many, and bytes unzipped."""
-
-    slots: int
-    size: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Problem:
-    """Atoms by index: `sizes` in bytes, `needs[function]` a mask of atoms.
-
-    `rivals[atom]` is the mask of atoms that hold the same distribution at another version: they
-    may never meet in one function. Each function must fit by itself: its needs within its room.
-    """
-
-    sizes: tuple[int, ...]
-    needs: tuple[int, ...]
-    rooms: tuple[Room, ...]
-    rivals: tuple[int, ...]
+from layerforge.plan.problem import Layer, Problem, bits, union
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Layer:
-    """A mask of atoms, a mask of the functions that take it, bytes."""
+    """A mask of atoms, a mask of the functions that take it, bytes; what bars atoms and functions from it."""
 
     atoms: int
     users: int
     size: int
+    apart: int
+    carriers: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,21 +42,13 @@ class _Union:
     kept: tuple[_Layer, ...]
 
 
-def merge_atoms(problem: Problem) -> tuple[tuple[int, int], ...]:
-    """Return layers as (mask of atoms, mask of functions), sorted."""
+def merge_atoms(problem: Problem) -> tuple[Layer, ...]:
+    """Return layers, sorted. Where `most_layers` cannot be held by merging, there are more."""
     state = _State(problem)
     state.unite_all()
     while state.tidy():
         state.unite_all()
-    return tuple(sorted((layer.atoms, layer.users) for layer in state.layers.values()))
-
-
-def bits(mask: int) -> Iterator[int]:
-    """Return the positions that are set, lowest first."""
-    while mask:
-        lowest = mask & -mask
-        yield lowest.bit_length() - 1
-        mask ^= lowest
+    return tuple(sorted(Layer(atoms=layer.atoms, users=layer.users) for layer in state.layers.values()))
 
 
 class _State:
@@ -96,10 +62,11 @@ class _State:
         self.over = 0
         self._next = 0
         self._contested = sum(1 << atom for atom, mask in enumerate(problem.rivals) if mask)
-        users = _users_of_atoms(problem)
-        for atom, size in enumerate(problem.sizes):
-            if users[atom]:
-                self._add(_Layer(atoms=1 << atom, users=users[atom], size=size))
+        self._before = {layer.atoms: layer.users for layer in problem.previous or ()}
+        self._prices_of_excess = _group_by_price(problem.excess)
+        for atom, users in enumerate(_users_of_atoms(problem)):
+            if users:
+                self._add(self._make(1 << atom, users))
 
     def unite_all(self) -> None:
         """Unite pairs, cheapest first, until nothing is over its slots and nothing more is gained."""
@@ -142,7 +109,7 @@ class _State:
                 needed_atoms |= missing
                 needed_by |= bool(missing) << function
             if needed_by != layer.users or needed_atoms != layer.atoms:
-                trimmed = _Layer(atoms=needed_atoms, users=needed_by, size=self._size(needed_atoms))
+                trimmed = self._make(needed_atoms, needed_by)
                 self._replace((identity,), (trimmed,) if needed_by else ())
                 changed = True
         return changed
@@ -165,20 +132,30 @@ class _State:
         """Score of a union: its cost where that is a gain, else its cost per function relieved."""
         a, b = self.layers[first], self.layers[second]
         relieved = (a.users & b.users & self.over).bit_count()
-        # Without a function to relieve, only a gain counts, and at most one layer can be spared.
-        union = self._unite(a, b, at_most=None if relieved else -1)
+        # Without a function to relieve or a layer too many, only a gain counts.
+        crowded = self._is_crowded()
+        union = self._unite(a, b, at_most=None if relieved or crowded else -1)
         if union is None:
             return None
         if union.delta < 0:
             return float(union.delta), union
-        return union.delta / relieved, union
+        relieved += crowded and not union.kept
+        return (union.delta / relieved, union) if relieved else None
+
+    def _is_crowded(self) -> bool:
+        most = self.problem.most_layers
+        return most is not None and len(self.layers) > most
 
     def _unite(self, a: _Layer, b: _Layer, *, at_most: int | None) -> _Union | None:
+        prices = self.problem.prices
         both = a.users & b.users
         atoms = a.atoms | b.atoms
+        if a.apart & b.atoms:
+            return None
         size = a.size + b.size if not a.atoms & b.atoms else self._size(atoms)
         doubled = a.size + b.size - size
-        delta = -LAYER_COST - STORED_WEIGHT * doubled - EXCESS_WEIGHT * both.bit_count() * doubled
+        delta = -prices.layer - (prices.stored + self._excess(both)) * doubled
+        delta -= self._change(a.atoms, a.size, a.users) + self._change(b.atoms, b.size, b.users)
         if at_most is not None and delta > at_most:
             return None
         if not both and self._clash(atoms):
@@ -189,19 +166,53 @@ class _State:
             alone = side.users & ~both
             if not alone:
                 continue
-            join_cost = EXCESS_WEIGHT * alone.bit_count() * (size - side.size)
-            keep_cost = STORED_WEIGHT * side.size + LAYER_COST
+            join_cost = self._excess(alone) * (size - side.size)
+            keep_cost = prices.stored * side.size + prices.layer + self._change(side.atoms, side.size, alone)
             if at_most is not None and delta + min(join_cost, keep_cost) > at_most:
                 return None
-            if join_cost <= keep_cost and self._may_join(alone, atoms, size - side.size):
+            carriers = a.carriers & b.carriers
+            if (
+                join_cost <= keep_cost
+                and not alone & ~carriers
+                and self._may_join(alone, atoms, size - side.size)
+            ):
                 users |= alone
                 delta += join_cost
             else:
-                kept.append(_Layer(atoms=side.atoms, users=alone, size=side.size))
+                kept.append(replace(side, users=alone))
                 delta += keep_cost
+        delta += self._change(atoms, size, users)
         if (at_most is not None and delta > at_most) or not users:
             return None
-        return _Union(delta=delta, union=_Layer(atoms=atoms, users=users, size=size), kept=tuple(kept))
+        united = _Layer(
+            atoms=atoms, users=users, size=size, apart=a.apart | b.apart, carriers=a.carriers & b.carriers
+        )
+        return _Union(delta=delta, union=united, kept=tuple(kept))
+
+    def _excess(self, functions: int) -> int:
+        """Price of a byte that all these functions carry in excess."""
+        return sum(price * (functions & mask).bit_count() for mask, price in self._prices_of_excess)
+
+    def _change(self, atoms: int, size: int, users: int) -> int:
+        """Price of what a layer changes of the previous plan."""
+        if self.problem.previous is None:
+            return 0
+        before = self._before.get(atoms)
+        added = users & ~(before or 0) & self.problem.known
+        renewed = self.problem.prices.renewed * size if before is None else 0
+        return renewed + self.problem.prices.attached * added.bit_count()
+
+    def _make(self, atoms: int, users: int) -> _Layer:
+        carriers = -1
+        for atom in bits(atoms):
+            carriers &= self.problem.carriers[atom]
+        return _Layer(
+            atoms=atoms,
+            users=users,
+            size=self._size(atoms),
+            apart=union(self.problem.apart[atom] for atom in bits(atoms)),
+            carriers=carriers,
+        )
 
     def _may_join(self, functions: int, atoms: int, added: int) -> bool:
         contested = atoms & self._contested
@@ -255,3 +266,10 @@ def _users_of_atoms(problem: Problem) -> list[int]:
         for atom in bits(needs):
             users[atom] |= 1 << function
     return users
+
+
+def _group_by_price(prices: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    groups: dict[int, int] = {}
+    for function, price in enumerate(prices):
+        groups[price] = groups.get(price, 0) | 1 << function
+    return tuple((mask, price) for price, mask in sorted(groups.items()))

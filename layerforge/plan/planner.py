@@ -10,8 +10,9 @@ from layerforge.model.limits import UNZIPPED_LIMIT, Limits
 from layerforge.model.plan import Demand, FunctionPlan, Item, LayerPlan, PlannedLayer
 from layerforge.model.sizes import format_size
 from layerforge.model.target import Target
-from layerforge.plan.merging import Problem, Room, bits, merge_atoms
 from layerforge.plan.names import name_layers
+from layerforge.plan.problem import SCALE, Problem, Room, bits
+from layerforge.plan.solving import solve
 
 
 def make_layer_plan(demands: Sequence[Demand], *, limits: Limits, prefix: str) -> LayerPlan:
@@ -38,9 +39,9 @@ def _plan_target(demands: Sequence[Demand], *, target: Target, limits: Limits, p
     reasons = {demand.function: _why_infeasible(demand, limits) for demand in demands}
     served = [demand for demand in demands if demand.needs and not reasons[demand.function]]
     atoms = _make_atoms(served)
-    merged = merge_atoms(_make_problem(served, atoms, limits))
+    solved = solve(_make_problem(served, atoms, limits))
     contents = [
-        tuple(sorted(item for atom in bits(mask) for item in atoms[atom].items)) for mask, _ in merged
+        tuple(sorted(item for atom in bits(layer.atoms) for item in atoms[atom].items)) for layer in solved
     ]
     names = name_layers(contents, prefix=f"{prefix}-{target.slug}")
     layers = [
@@ -48,8 +49,8 @@ def _plan_target(demands: Sequence[Demand], *, target: Target, limits: Limits, p
         for name, items in zip(names, contents, strict=True)
     ]
     taken: dict[str, list[PlannedLayer]] = {demand.function: [] for demand in demands}
-    for layer, (_, users) in zip(layers, merged, strict=True):
-        for position in bits(users):
+    for layer, found in zip(layers, solved, strict=True):
+        for position in bits(found.users):
             taken[served[position].function].append(layer)
     functions = [
         _plan_function(demand, taken[demand.function], reasons[demand.function]) for demand in demands
@@ -157,5 +158,8 @@ def _make_problem(demands: Sequence[Demand], atoms: Sequence[_Atom], limits: Lim
             )
             for demand in demands
         ),
+        excess=(SCALE // 10,) * len(demands),
         rivals=tuple(rivals),
+        apart=(0,) * len(atoms),
+        carriers=((1 << len(demands)) - 1,) * len(atoms),
     )
