@@ -46,11 +46,11 @@ class _Merge:
 def assemble(
     wheels: Sequence[StoredWheel],
     *,
-    python: tuple[int, int],
+    python: tuple[int, int] | None,
     layer: str,
     packs: Mapping[str, Sequence[Pack]] | None = None,
 ) -> Assembly:
-    """Lay out `wheels` in one layer for an interpreter; the first to bring a path keeps it.
+    """Lay out `wheels` in one layer for an interpreter (None: for any); the first to bring a path keeps it.
 
     `packs` are by the sha256 of the wheel that they were made from: a path that the wheel has too is
     replaced (by the last pack that has it), others are added. Sizes and RECORD follow.
@@ -75,7 +75,9 @@ def assemble(
     )
 
 
-def _files(wheel: StoredWheel, layout: Layout, python: tuple[int, int], packs: Sequence[Pack]) -> list[_File]:
+def _files(
+    wheel: StoredWheel, layout: Layout, python: tuple[int, int] | None, packs: Sequence[Pack]
+) -> list[_File]:
     """Every file of a distribution, RECORD last."""
     files = []
     for item in layout.placed:

@@ -31,7 +31,7 @@ from layerforge.model.artifact import (
 from layerforge.model.finding import Finding
 from layerforge.model.function import Function, Project
 from layerforge.model.lock import Lock
-from layerforge.model.plan import FunctionPlan, LayerPlan, PlannedLayer
+from layerforge.model.plan import FunctionPlan, Item, LayerPlan, PlannedLayer
 from layerforge.model.progress import Progress
 from layerforge.model.requirement import IndexOptions, urls_with_credentials
 from layerforge.plan.demands import item_of
@@ -96,13 +96,13 @@ def make_fetcher(
 def wanted_by_layer(plan: LayerPlan, locks: Sequence[Lock]) -> dict[str, tuple[Wanted, ...]]:
     """The locked distributions of each layer, sorted, by the layer's name."""
     pinned = {(lock.target, item_of(one)): one for lock in locks for one in lock.distributions}
-    return {
-        layer.name: tuple(
-            Wanted(target=layer.target, distribution=pinned[layer.target, item])
-            for item in sorted(layer.items)
-        )
-        for layer in plan.layers
-    }
+
+    def wanted(layer: PlannedLayer, item: Item) -> Wanted:
+        # Of a file that serves several targets, it is the same whichever of them asks for it.
+        target = next(target for target in layer.targets if (target, item) in pinned)
+        return Wanted(target=target, distribution=pinned[target, item])
+
+    return {layer.name: tuple(wanted(layer, item) for item in sorted(layer.items)) for layer in plan.layers}
 
 
 def build_project(
@@ -165,7 +165,8 @@ def _input_digest(
     packs: Mapping[str, tuple[Pack, ...]],
     fetcher: Fetcher,
 ) -> str:
-    digest = hashlib.sha256(f"layer {LAYOUT_VERSION}\0{layer.target.name}\0".encode())
+    targets = " ".join(target.name for target in layer.targets)
+    digest = hashlib.sha256(f"layer {LAYOUT_VERSION}\0{targets}\0".encode())
     for one in wanted:
         digest.update(f"{one.distribution.name}\0{fetcher.input_key(one)}\0".encode())
         for pack in packs.get(one.distribution.name, ()):
@@ -322,7 +323,7 @@ class _Builder:
         every = [pack for held in packs.values() for pack in held]
         with DigestCheck([*stored, *every]) as check:
             try:
-                assembly = assemble(stored, python=layer.target.python, layer=layer.name, packs=packs)
+                assembly = assemble(stored, python=layer.python, layer=layer.name, packs=packs)
                 file = self.folder.write_zip(LAYERS, layer.name, _checked(assembly, check, layer.name))
             except BuildError:
                 _raise_damaged(check, self._fetcher.store)
@@ -334,8 +335,8 @@ class _Builder:
             code_sha256=file.code_sha256,
             zipped_size=file.zipped_size,
             unzipped_size=file.unzipped_size,
-            runtimes=(layer.target.runtime,),
-            architectures=(layer.target.architecture,),
+            runtimes=layer.runtimes,
+            architectures=layer.architectures,
             distributions=tuple(
                 BuiltDistribution(name=wanted.distribution.name, version=wheel.version, unzipped_size=size)
                 for wanted, wheel, size in zip(one.wanted, stored, assembly.sizes, strict=True)

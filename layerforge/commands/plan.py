@@ -50,7 +50,7 @@ def _document(planned: Planned) -> dict[str, Any]:
         "layers": [
             {
                 "name": layer.name,
-                "target": layer.target.name,
+                "targets": [target.name for target in layer.targets],
                 "unzipped_size": layer.unzipped_size,
                 "distributions": [
                     {"name": item.name, "version": item.version, "unzipped_size": item.unzipped_size}

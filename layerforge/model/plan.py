@@ -47,11 +47,27 @@ class Demand:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlannedLayer:
-    """A layer: its stable name and what it holds, sorted."""
+    """A layer: its stable name, the targets of the functions that take it, and what it holds; all sorted."""
 
     name: str
-    target: Target
+    targets: tuple[Target, ...]
     items: tuple[Item, ...]
+
+    @property
+    def runtimes(self) -> tuple[str, ...]:
+        """For CompatibleRuntimes."""
+        return tuple(sorted({target.runtime for target in self.targets}))
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """For CompatibleArchitectures."""
+        return tuple(sorted({target.architecture for target in self.targets}))
+
+    @property
+    def python(self) -> tuple[int, int] | None:
+        """The minor version of its interpreter; None where it serves several."""
+        versions = {target.python for target in self.targets}
+        return versions.pop() if len(versions) == 1 else None
 
     @property
     def unzipped_size(self) -> int:

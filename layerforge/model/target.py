@@ -7,6 +7,7 @@ wheel tags say `aarch64`.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -97,9 +98,7 @@ class Target:
     @property
     def slug(self) -> str:
         """`py313-x86-64`: as part of a layer's or a cohort's name (no dot, no underscore)."""
-        return (
-            f"py{self.runtime.removeprefix('python').replace('.', '')}-{self.architecture.replace('_', '-')}"
-        )
+        return shared_slug((self,))
 
     @property
     def facts(self) -> Runtime:
@@ -161,3 +160,20 @@ class Target:
             "python_version": version,
             "sys_platform": "linux",
         }
+
+
+def shared_slug(targets: Iterable[Target]) -> str:
+    """What targets have in common, as part of a layer's name.
+
+    `py313-x86-64` of one target; `py313` of both architectures, `x86-64` of several runtimes; `any`
+    where neither is the same for all.
+    """
+    held = tuple(targets)
+    runtimes = {target.runtime for target in held}
+    architectures = {target.architecture for target in held}
+    parts = []
+    if len(runtimes) == 1:
+        parts.append(f"py{runtimes.pop().removeprefix('python').replace('.', '')}")
+    if len(architectures) == 1:
+        parts.append(architectures.pop().replace("_", "-"))
+    return "-".join(parts) or "any"

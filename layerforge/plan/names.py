@@ -15,8 +15,8 @@ _NOT_ALLOWED = re.compile(r"[^a-zA-Z0-9_-]+")
 _DIGEST_LENGTH = 8
 
 
-def name_layers(contents: Sequence[Sequence[Item]], *, prefix: str) -> tuple[str, ...]:
-    """Name each layer `<prefix>-<largest distribution>`; names are unique.
+def name_layers(contents: Sequence[Sequence[Item]], *, prefixes: Sequence[str]) -> tuple[str, ...]:
+    """Name each layer `<its prefix>-<largest distribution>`; names are unique.
 
     Where two would be alike, more of their distributions are named, largest first. Where two
     layers hold the same distributions at different versions, a digest of these tells them apart.
@@ -24,7 +24,9 @@ def name_layers(contents: Sequence[Sequence[Item]], *, prefix: str) -> tuple[str
     ranked = [[item.name for item in sorted(items, key=_by_size)] for items in contents]
     shown = [1] * len(contents)
     while True:
-        names = [_join(prefix, names[:count]) for names, count in zip(ranked, shown, strict=True)]
+        names = [
+            _join(prefix, names[:count]) for prefix, names, count in zip(prefixes, ranked, shown, strict=True)
+        ]
         alike = {name for name, times in Counter(names).items() if times > 1}
         if not alike:
             return tuple(names)
@@ -35,7 +37,7 @@ def name_layers(contents: Sequence[Sequence[Item]], *, prefix: str) -> tuple[str
         if grown == shown:
             return tuple(
                 _join(prefix, [*parts[:1], _digest(items)]) if name in alike else name
-                for name, parts, items in zip(names, ranked, contents, strict=True)
+                for prefix, name, parts, items in zip(prefixes, names, ranked, contents, strict=True)
             )
         shown = grown
 

@@ -43,9 +43,9 @@ def _plan_target(demands: Sequence[Demand], *, target: Target, limits: Limits, p
     contents = [
         tuple(sorted(item for atom in bits(layer.atoms) for item in atoms[atom].items)) for layer in solved
     ]
-    names = name_layers(contents, prefix=f"{prefix}-{target.slug}")
+    names = name_layers(contents, prefixes=[f"{prefix}-{target.slug}"] * len(contents))
     layers = [
-        PlannedLayer(name=name, target=target, items=items)
+        PlannedLayer(name=name, targets=(target,), items=items)
         for name, items in zip(names, contents, strict=True)
     ]
     taken: dict[str, list[PlannedLayer]] = {demand.function: [] for demand in demands}

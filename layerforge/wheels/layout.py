@@ -5,9 +5,10 @@ A layer is unpacked at `/opt`, so a zip's `python/` is on `sys.path` and its `bi
 https://packaging.python.org/en/latest/specifications/binary-distribution-format/, the files of an
 installed distribution in https://packaging.python.org/en/latest/specifications/recording-installed-packages/.
 
-The size of a laid-out wheel is the same for every target: the interpreter's path has the same
-length for all supported runtimes (`python3.10` to `python3.15`), and a row of RECORD has a digest
-of fixed length. So it can be told from the directory of a wheel before anything is downloaded.
+The size of a laid-out wheel is the same for every target, and for several at once: the first line
+of a program has the same length for all supported runtimes (`python3.10` to `python3.15`), and a
+row of RECORD has a digest of fixed length. So it can be told from the directory of a wheel before
+anything is downloaded.
 """
 
 from __future__ import annotations
@@ -158,8 +159,13 @@ def placed_size(item: Placed, members: Sequence[File]) -> int:
     return size - item.head + len(shebang((3, 10))) if item.head else size
 
 
-def shebang(python: tuple[int, int]) -> bytes:
-    """The first line of a script: the runtime's interpreter."""
+def shebang(python: tuple[int, int] | None) -> bytes:
+    """The first line of a script: the runtime's interpreter; None: whichever it has.
+
+    Blanks after `#!` are passed over (execve(2)): they make every such line equally long.
+    """
+    if python is None:
+        return b"#!   /var/lang/bin/python3\n"
     return f"#!/var/lang/bin/python{python[0]}.{python[1]}\n".encode()
 
 
@@ -171,7 +177,7 @@ def head_length(first_bytes: bytes) -> int:
     return end + 1
 
 
-def format_program(command: Command, *, python: tuple[int, int]) -> bytes:
+def format_program(command: Command, *, python: tuple[int, int] | None) -> bytes:
     """The program in `bin/` of an entry point.
 
     It finds the layer's packages from its own place, because a process that a function starts has

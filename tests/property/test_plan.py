@@ -70,7 +70,7 @@ def test_every_function_is_covered_or_infeasible_by_itself(demands: list[Demand]
         assert len(function.layers) + demand.external_layers <= slots
         assert function.layers_size == sum(item.unzipped_size for item in held)
         assert function.unzipped_size <= limits.unzipped
-        assert all(layers[name].target == demand.target for name in function.layers)
+        assert all(layers[name].targets == (demand.target,) for name in function.layers)
     assert {name for function in plan.functions for name in function.layers} == set(layers)
 
 

@@ -39,7 +39,7 @@ one = Distribution(name="a", version="1.0", wheel=index.archive(wheel.name), unz
 progress = RecordingProgress()
 project = Project(root=root, settings=ProjectSettings(name="shop"), functions=())
 result = build_project(
-    LayerPlan(layers=(PlannedLayer(name="shop-a", target=target, items=(item_of(one),)),), functions=()),
+    LayerPlan(layers=(PlannedLayer(name="shop-a", targets=(target,), items=(item_of(one),)),), functions=()),
     [Lock(cohort="shop", target=target, distributions=(one,), functions=(), input_digest="")],
     project,
     output=root / "out",

@@ -71,7 +71,7 @@ class Shop:
             input_digest="",
         )
         layers = tuple(
-            PlannedLayer(name=f"shop-{one.name}", target=TARGET, items=(item_of(one),))
+            PlannedLayer(name=f"shop-{one.name}", targets=(TARGET,), items=(item_of(one),))
             for one in self.distributions
         )
         plans = tuple(

@@ -14,9 +14,31 @@ def item(name: str, size: int) -> Item:
 
 
 def test_a_layer_is_as_large_as_what_it_holds() -> None:
-    layer = PlannedLayer(name="shop-a", target=TARGET, items=(item("a", 1), item("b", 20)))
+    layer = PlannedLayer(name="shop-a", targets=(TARGET,), items=(item("a", 1), item("b", 20)))
     assert layer.unzipped_size == 21
-    assert PlannedLayer(name="shop-b", target=TARGET, items=()).unzipped_size == 0
+    assert PlannedLayer(name="shop-b", targets=(TARGET,), items=()).unzipped_size == 0
+
+
+@pytest.mark.parametrize(
+    ("targets", "runtimes", "architectures", "python"),
+    [
+        ("python3.13-x86_64", "python3.13", "x86_64", (3, 13)),
+        ("python3.13-arm64 python3.13-x86_64", "python3.13", "arm64 x86_64", (3, 13)),
+        ("python3.12-arm64 python3.13-x86_64", "python3.12 python3.13", "arm64 x86_64", None),
+        ("python3.12-arm64 python3.13-arm64", "python3.12 python3.13", "arm64", None),
+    ],
+)
+def test_what_a_layer_is_compatible_with(
+    targets: str, runtimes: str, architectures: str, python: tuple[int, int] | None
+) -> None:
+    named = (name.split("-") for name in targets.split())
+    held = tuple(Target(runtime=runtime, architecture=machine) for runtime, machine in named)
+    layer = PlannedLayer(name="shop-a", targets=held, items=())
+    assert (layer.runtimes, layer.architectures, layer.python) == (
+        tuple(runtimes.split()),
+        tuple(architectures.split()),
+        python,
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from packaging.markers import Marker, default_environment
 from packaging.tags import Tag, parse_tag
 from packaging.utils import parse_wheel_filename
 
-from layerforge.model.target import ARCHITECTURES, RUNTIMES, Target
+from layerforge.model.target import ARCHITECTURES, RUNTIMES, Target, shared_slug
 
 ALL = [Target(runtime=runtime, architecture=machine) for runtime in RUNTIMES for machine in ARCHITECTURES]
 PY311 = Target(runtime="python3.11", architecture="x86_64")
@@ -173,6 +173,25 @@ def test_the_host_is_never_asked(target: Target) -> None:
 )
 def test_names(target: Target, name: str, slug: str, machine: str, python: tuple[int, int]) -> None:
     assert (target.name, target.slug, target.machine, target.python) == (name, slug, machine, python)
+
+
+@pytest.mark.parametrize(
+    ("targets", "slug"),
+    [
+        ((PY312_ARM,), "py312-arm64"),
+        ((PY312, PY312_ARM), "py312"),
+        ((PY312, PY313), "x86-64"),
+        ((PY312_ARM, PY313), "any"),
+        ((PY311, PY312, PY312_ARM, PY313), "any"),
+    ],
+)
+def test_what_targets_have_in_common(targets: tuple[Target, ...], slug: str) -> None:
+    assert shared_slug(targets) == slug
+
+
+def test_a_layer_may_serve_all_targets_there_are() -> None:
+    # PublishLayerVersion takes at most 15 CompatibleRuntimes and 2 CompatibleArchitectures.
+    assert (len(RUNTIMES) <= 15, len(ARCHITECTURES) <= 2) == (True, True)
 
 
 def test_the_table_of_runtimes() -> None:

@@ -54,9 +54,9 @@ def test_what_is_shared_is_stored_once() -> None:
     made = plan(demand("a", NUMPY, PANDAS), demand("b", NUMPY, PYDANTIC))
     assert made == LayerPlan(
         layers=(
-            PlannedLayer(name="shop-py313-x86-64-numpy", target=X86, items=(NUMPY,)),
-            PlannedLayer(name="shop-py313-x86-64-pandas", target=X86, items=(PANDAS,)),
-            PlannedLayer(name="shop-py313-x86-64-pydantic", target=X86, items=(PYDANTIC,)),
+            PlannedLayer(name="shop-py313-x86-64-numpy", targets=(X86,), items=(NUMPY,)),
+            PlannedLayer(name="shop-py313-x86-64-pandas", targets=(X86,), items=(PANDAS,)),
+            PlannedLayer(name="shop-py313-x86-64-pydantic", targets=(X86,), items=(PYDANTIC,)),
         ),
         functions=(
             FunctionPlan(

@@ -130,7 +130,7 @@ def test_rows_of_a_plan_name_users_and_what_dominates() -> None:
         layers_size=50,
     )
     plan = LayerPlan(
-        layers=(PlannedLayer(name="base", target=TARGET, items=(numpy,)),),
+        layers=(PlannedLayer(name="base", targets=(TARGET,), items=(numpy,)),),
         functions=(function,),
     )
     (layer,), (row,) = rows_of_plan(plan)
