@@ -25,6 +25,7 @@ COMMANDS = {
     "build": "Build the layer zips, code zips and the manifest.",
     "check": "Check functions against Lambda's limits, without network.",
     "verify": "Import, start and invoke what was built, in containers.",
+    "doctor": "See what this machine has of what the project needs.",
     "cache": "Show or prune the cache of wheels and facts.",
     "completion": "Print the shell's completion script.",
 }

@@ -85,7 +85,7 @@ def make_fetcher(
         index=index,
         store=WheelStore(cache),
         root=project.root,
-        options=_places_to_look(project),
+        options=places_to_look(project),
         progress=progress,
         offline=offline,
         jobs=jobs,
@@ -175,7 +175,7 @@ def _input_digest(
     return digest.hexdigest()
 
 
-def _places_to_look(project: Project) -> IndexOptions:
+def places_to_look(project: Project) -> IndexOptions:
     """Where any of the project's files lets us look; a lock names each file by its URL and digest."""
     every = [project.settings.options, *(one.requirements.options for one in project.functions)]
 

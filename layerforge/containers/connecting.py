@@ -21,6 +21,9 @@ _SECONDS_TO_CONNECT = 3
 _SECONDS_TO_ANSWER = 60
 # Engine 20.10: the oldest that is still in a supported distribution.
 _OLDEST_API = (1, 41)
+_START_ONE = (
+    "start Docker, Podman, Finch, Colima or another engine that speaks Docker's API, or set DOCKER_HOST"
+)
 _MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
 
 
@@ -33,32 +36,64 @@ class Connection:
     info: EngineInfo
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """A place that was tried, and why no engine answered there; None for the one that did."""
+
+    candidate: Candidate
+    failure: str | None
+
+    def __str__(self) -> str:
+        return f"{self.candidate.name}: {self.failure or 'an engine answers'}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Search:
+    """The places that were tried, in order, and the engine that ended the search; None if there is none."""
+
+    attempts: tuple[Attempt, ...]
+    connection: Connection | None
+
+    def error(self) -> ToolError:
+        """What to say where no engine answers."""
+        named = self.attempts[0].candidate.named_by
+        details = tuple(map(str, self.attempts))
+        if named is not None:
+            return ToolError(
+                f"the container engine that {named} names does not answer",
+                details=details,
+                hint=f"start it, or change {named}",
+            )
+        return ToolError("no container engine answers", details=details, hint=_START_ONE)
+
+
+def find_engine(environment: Mapping[str, str], *, home: Path, uid: int) -> Search:
+    """Ask the candidates one after the other, until one answers."""
+    attempts = []
+    for candidate in find_candidates(environment, home=home, uid=uid):
+        try:
+            if candidate.socket is not None and candidate.named_by is None:
+                # Asked of the system, as a folder above it may be closed to us (Podman's is root's own).
+                candidate.socket.stat()
+            connection = _ask(candidate, environment)
+        except FileNotFoundError:
+            attempts.append(Attempt(candidate=candidate, failure=f"there is no {candidate.socket}"))
+            continue
+        except (DockerException, requests.RequestException, OSError, ValueError) as error:
+            place = redact(candidate.url or "its endpoint")
+            attempts.append(Attempt(candidate=candidate, failure=f"{place} does not answer ({_why(error)})"))
+            continue
+        attempts.append(Attempt(candidate=candidate, failure=None))
+        return Search(attempts=tuple(attempts), connection=connection)
+    return Search(attempts=tuple(attempts), connection=None)
+
+
 def connect(environment: Mapping[str, str], *, home: Path, uid: int) -> Connection:
     """The first candidate that answers. Raises ToolError that says of each why it did not."""
-    failures = []
-    for candidate in find_candidates(environment, home=home, uid=uid):
-        if candidate.socket is not None and candidate.named_by is None and not candidate.socket.exists():
-            failures.append(f"{candidate.name}: there is no {candidate.socket}")
-            continue
-        try:
-            return _ask(candidate, environment)
-        except (DockerException, requests.RequestException, OSError, ValueError) as error:
-            failures.append(
-                f"{candidate.name}: {candidate.url or 'its endpoint'} does not answer ({_why(error)})"
-            )
-    named = find_candidates(environment, home=home, uid=uid)[0].named_by
-    if named is not None:
-        raise ToolError(
-            f"the container engine that {named} names does not answer",
-            details=tuple(map(redact, failures)),
-            hint=f"start it, or change {named}",
-        )
-    raise ToolError(
-        "no container engine answers",
-        details=tuple(failures),
-        hint="start Docker, Podman, Finch, Colima or another engine that speaks Docker's API, "
-        "or set DOCKER_HOST",
-    )
+    search = find_engine(environment, home=home, uid=uid)
+    if search.connection is None:
+        raise search.error()
+    return search.connection
 
 
 def _ask(candidate: Candidate, environment: Mapping[str, str]) -> Connection:

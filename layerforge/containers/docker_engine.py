@@ -21,9 +21,9 @@ from docker.errors import APIError, DockerException, NotFound
 
 from layerforge.containers.archives import extract_tar, write_tar
 from layerforge.containers.connecting import Connection, connect
-from layerforge.containers.engine import Container, EngineInfo, FileIn, Image, Outcome
+from layerforge.containers.engine import Capacity, Container, EngineInfo, FileIn, Image, Outcome
 from layerforge.containers.ownership import LABEL, OWNER, is_abandoned, labels_of, make_owner
-from layerforge.containers.pulling import pull, split_reference
+from layerforge.containers.pulling import offers, pull, split_reference
 from layerforge.errors import ToolError
 from layerforge.model.progress import Progress
 from layerforge.model.url import redact
@@ -50,7 +50,7 @@ def open_engine(progress: Progress, *, owner: str | None = None) -> DockerEngine
 
 
 class DockerEngine:
-    """Implements `ContainerEngine` (containers/engine.py)."""
+    """Implements `ExaminedEngine` (containers/engine.py)."""
 
     def __init__(self, connection: Connection, *, owner: str | None = None) -> None:
         self._api: docker.APIClient = connection.api
@@ -65,6 +65,21 @@ class DockerEngine:
     def info(self) -> EngineInfo:
         """See `ContainerEngine`."""
         return self._info
+
+    def capacity(self) -> Capacity:
+        """See `ExaminedEngine`."""
+        with self._speaking():
+            said = self._api.info()
+        return Capacity(
+            cpus=int(said.get("NCPU") or 0),
+            memory=int(said.get("MemTotal") or 0),
+            system=str(said.get("OperatingSystem") or ""),
+        )
+
+    def offers(self, reference: str, *, architecture: str) -> bool:
+        """See `ExaminedEngine`."""
+        with self._speaking():
+            return offers(self._api, reference, architecture=architecture)
 
     def find_image(self, reference: str, *, architecture: str) -> Image | None:
         """See `ContainerEngine`."""

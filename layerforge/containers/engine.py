@@ -28,6 +28,15 @@ class EngineInfo:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Capacity:
+    """What an engine has for all of its containers: processors, bytes of memory, and the system it is on."""
+
+    cpus: int
+    memory: int
+    system: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Image:
     """An image that the engine holds.
 
@@ -150,4 +159,19 @@ class ContainerEngine(Protocol):
 
     def close(self) -> None:
         """Stop and remove all that is left of this process, and let go of the engine."""
+        ...
+
+
+class ExaminedEngine(ContainerEngine, Protocol):
+    """An engine that also tells of itself, for `layerforge doctor`."""
+
+    def capacity(self) -> Capacity:
+        """What it has for containers. Raises ToolError."""
+        ...
+
+    def offers(self, reference: str, *, architecture: str) -> bool:
+        """Whether a registry has an image for that architecture, without pulling it.
+
+        Raises ToolError that says why nobody can tell.
+        """
         ...

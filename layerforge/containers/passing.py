@@ -20,7 +20,7 @@ from layerforge.containers.engine import FileIn
 from layerforge.errors import ConfigError
 from layerforge.model.container import ContainerSettings
 from layerforge.model.sizes import format_size
-from layerforge.model.url import redact
+from layerforge.model.url import redact, redact_address
 
 SECRETS = "/run/secrets"
 _FOUND = "/run/find-links"
@@ -110,7 +110,9 @@ def _secrets(
     ]
     for text in texts:
         for word in text.split():
-            password = urlsplit(word).password if "@" in word else None
+            # Proxies are also written without a scheme.
+            address = word if "://" in word else f"http://{word}"
+            password = urlsplit(address).password if "@" in word else None
             found |= {password, unquote(password)} if password else set()
     return tuple(sorted((s for s in found if len(s) >= _SHORTEST_SECRET), key=lambda s: (-len(s), s)))
 
@@ -151,8 +153,8 @@ class _Gathered:
             local = name != "no_proxy" and host in {"localhost", "127.0.0.1", "::1"}
             if local and settings.network != "host":
                 self.notes.append(
-                    f"the proxy {redact(value)} is this machine itself, which containers reach under that "
-                    'name only with network = "host" in [container]'
+                    f"the proxy {redact_address(value)} is this machine itself, which containers reach "
+                    'under that name only with network = "host" in [container]'
                 )
 
     def pip(self, pip_environment: Mapping[str, str]) -> None:

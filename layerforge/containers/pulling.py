@@ -49,6 +49,20 @@ def pull(api: docker.APIClient, reference: str, *, architecture: str, progress: 
         raise _pull_error(reference, str(error.explanation or error)) from error
 
 
+def offers(api: docker.APIClient, reference: str, *, architecture: str) -> bool:
+    """Whether a registry has an image for an architecture: asked by the engine, which has to reach it.
+
+    Raises ToolError that says why nobody can tell.
+    """
+    try:
+        found: dict[str, Any] = api.inspect_distribution(reference)  # type: ignore[no-untyped-call]
+    except APIError as error:
+        raise _pull_error(reference, str(error.explanation or error)) from error
+    platforms = found.get("Platforms") or ()
+    wanted = _PLATFORMS.get(architecture, architecture).removeprefix("linux/")
+    return not platforms or any(one.get("architecture") == wanted for one in platforms)
+
+
 def _grown(event: dict[str, Any], arrived: dict[str, int]) -> int:
     """Bytes of an image's layers that came since the last event."""
     if event.get("status") != "Downloading":

@@ -26,6 +26,11 @@ def redact(text: str) -> str:
     return _SECRET_HEADER.sub(r"\g<key>****", _SECRET_QUERY.sub(r"\g<key>****", hidden))
 
 
+def redact_address(text: str) -> str:
+    """The same for addresses that may be written without a scheme, as proxies are: `me:secret@proxy:3128`."""
+    return redact(text) if "://" in text else redact(f"http://{text}").removeprefix("http://")
+
+
 def _hide_userinfo(match: re.Match[str]) -> str:
     # `git+ssh://git@host` carries no secret and pip shows it; hiding it would hide a needed fact.
     return match[0] if match[0] == "git@" else "****@"

@@ -30,6 +30,10 @@ _LONGEST_DEFAULT_NAME = 60
 FindManifests = Callable[[Path, str | None], tuple[str, ...]]
 
 
+class NothingFoundError(ConfigError):
+    """There is no config, and nothing that looks like a project."""
+
+
 class ReadRequirements(Protocol):
     """How requirement files are read (`layerforge.project.requirements.read_requirements`)."""
 
@@ -57,7 +61,7 @@ def load_project(
     """Read everything that the project at `root` says, from `config` or from what is found there.
 
     `today` decides which runtimes are deprecated; the two callables read requirement files.
-    Raises ConfigError for whatever cannot be honoured, and if there is no function at all.
+    Raises ConfigError for whatever cannot be honoured, NothingFoundError if there is no function at all.
     """
     from layerforge.project import requirements
 
@@ -170,7 +174,7 @@ class _Reading:
             return
         if self._unreadable:
             raise self._unreadable[0]
-        raise ConfigError("no Lambda functions were found here", hint=_nothing_hint(self.root))
+        raise NothingFoundError("no Lambda functions were found here", hint=_nothing_hint(self.root))
 
     def assume_runtime(self, config: Config, folders: Sequence[tuple[str, str]]) -> Config:
         """Take a runtime for folders, which say nothing of it, and say so."""

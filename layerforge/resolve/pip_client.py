@@ -32,6 +32,7 @@ from layerforge.model.url import redact
 from layerforge.processes import start_process
 from layerforge.resolve.index import BuiltWheel, Described, ResolveRequest, Selected
 from layerforge.resolve.messages import decode, decode_error, encode
+from layerforge.resolve.reach import IndexReport
 
 WORKER = (sys.executable, "-P", "-m", "layerforge.resolve.pip_worker")
 _LINES_KEPT = 40
@@ -120,6 +121,12 @@ class PipClient:
         params = {"source": encode(source), "directory": str(directory.absolute())}
         path, context = self._call("build_wheel", {**params, **_context(target, options, root)})
         return BuiltWheel(Path(path), context)
+
+    def examine(self, options: IndexOptions, *, root: Path, project: str) -> IndexReport:
+        """See `Examiner` (resolve/reach.py)."""
+        params = {"options": encode(options), "root": str(root), "project": project}
+        report: IndexReport = decode(IndexReport, self._call("examine", params))
+        return report
 
     def _call(self, method: str, params: dict[str, Any], *, advance: Advance | None = None) -> Any:
         worker = self._take()

@@ -19,6 +19,7 @@ from layerforge.resolve.pip_worker.access import Access, open_access, pip_flags
 from layerforge.resolve.pip_worker.build_requirements import keep_secrets_off_command_lines
 from layerforge.resolve.pip_worker.channel import Channel
 from layerforge.resolve.pip_worker.describe import WheelReader, describe
+from layerforge.resolve.pip_worker.reach import examine
 from layerforge.resolve.pip_worker.repository import TargetRepository
 from layerforge.resolve.pip_worker.resolution import Resolution
 from layerforge.resolve.pip_worker.roots import Roots
@@ -37,6 +38,7 @@ class Service:
             "describe": self._describe,
             "download": self._download,
             "build_wheel": self._build_wheel,
+            "examine": self._examine,
         }
 
     def _access(self, params: Any, root: Path | None) -> Access:
@@ -90,6 +92,9 @@ class Service:
         shutil.copyfile(built.path, temporary)
         temporary.replace(placed)
         return [str(placed), built.context]
+
+    def _examine(self, params: Any) -> Any:
+        return encode(examine(self._access(params, Path(params["root"])), params["project"]))
 
     def _builder(self, params: Any, access: Access, cache: Cache, *, target: Target, root: Path) -> Builder:
         mode, compiler = params["builder"], None

@@ -1,0 +1,1 @@
+"""What this machine has of what a project needs: engine, images, interpreters, indexes, cache."""
