@@ -74,8 +74,8 @@ def test_proxy_of_this_machine_does_not_serve_containers(tmp_path: Path) -> None
     assert (observed.state, observed.sentence) == (
         State.WARNING,
         (
-            "the proxy ****@localhost:3128 is this machine itself, which containers reach under that name only "
-            'with network = "host" in [container]'
+            "the proxy ****@localhost:3128 is this machine itself, which containers reach under that name "
+            'only with network = "host" in [container]'
         ),
     )
 
