@@ -38,11 +38,17 @@ class LocalSource:
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
 class Edge:
-    """`name` (with `extras` of it) is required; only under `extra` of the owner, if that is set."""
+    """`name` (with `extras` of it) is required; only under `extra` of the owner, if that is set.
+
+    `specifier` (no spaces) and `marker` are what the metadata says, for people: the marker holds on
+    the lock's target, and both are empty in locks that were written before they were kept.
+    """
 
     name: str
     extras: tuple[str, ...] = ()
     extra: str | None = None
+    specifier: str = ""
+    marker: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,7 +57,8 @@ class Distribution:
 
     `wheel` is what goes into a layer as it is. Where it is None, a wheel is built from `sdist`,
     `vcs` or `local`. `unzipped_size` is in bytes, as laid out in a layer. `edges` hold what it
-    requires on this target, markers already evaluated.
+    requires on this target, markers already evaluated. `license` is an SPDX expression, None where
+    its metadata names none (or the lock was written before it was kept).
     """
 
     name: str
@@ -64,6 +71,7 @@ class Distribution:
     edges: tuple[Edge, ...] = ()
     provided_extras: tuple[str, ...] = ()
     requires_python: str | None = None
+    license: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)

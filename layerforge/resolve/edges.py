@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from layerforge.errors import ResolutionError
 from layerforge.model.lock import Distribution, Edge
 from layerforge.resolve.index import Described, Selected
+from layerforge.wheels.licenses import read_license
 
 if TYPE_CHECKING:
     from email.message import Message
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
     from layerforge.model.target import Target
+
+_IS_EXTRA = re.compile(r'extra == "[^"]*"')
+# One comparison of a marker, as packaging writes it.
+_ATOM = re.compile(r"""(?:"[^"]*"|\w+) (?:not in|in|[<>=!~]+) (?:"[^"]*"|\w+)""")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +30,7 @@ class Facts:
     edges: tuple[Edge, ...]
     provided_extras: tuple[str, ...]
     requires_python: str | None
+    license: str | None = None
 
 
 def make_distribution(described: Described, *, target: Target) -> Distribution:
@@ -46,11 +53,12 @@ def make_distribution(described: Described, *, target: Target) -> Distribution:
         edges=facts.edges,
         provided_extras=facts.provided_extras,
         requires_python=facts.requires_python,
+        license=facts.license,
     )
 
 
 def read_metadata(text: str, *, selected: Selected, target: Target) -> Facts:
-    """Read requirements (markers evaluated for `target`), extras and Requires-Python.
+    """Read requirements (markers evaluated for `target`), extras, Requires-Python and the licence.
 
     An edge carries an extra only where that extra is what makes its marker true.
     """
@@ -62,18 +70,49 @@ def read_metadata(text: str, *, selected: Selected, target: Target) -> Facts:
     _check_identity(message, selected)
     extras = tuple(sorted({str(canonicalize_name(e)) for e in message.get_all("Provides-Extra", ())}))
     environment = target.marker_environment()
-    edges: set[Edge] = set()
+    edges: dict[tuple[str, str, tuple[str, ...]], Edge] = {}
     for line in message.get_all("Requires-Dist", ()):
         requirement = _parse(line, selected)
-        name = str(canonicalize_name(requirement.name))
-        wanted = tuple(sorted(str(canonicalize_name(extra)) for extra in requirement.extras))
         for extra in _opening_extras(requirement, extras, environment):
-            edges.add(Edge(name=name, extras=wanted, extra=extra))
+            edge = _edge(requirement, extra)
+            key = (edge.extra or "", edge.name, edge.extras)
+            edges[key] = _joined(edges[key], edge) if key in edges else edge
     return Facts(
-        edges=tuple(sorted(edges, key=lambda edge: (edge.extra or "", edge.name, edge.extras))),
+        edges=tuple(edges[key] for key in sorted(edges)),
         provided_extras=extras,
         requires_python=_specifier(message.get("Requires-Python")),
+        license=read_license(message),
     )
+
+
+def _edge(requirement: Requirement, extra: str | None) -> Edge:
+    from packaging.utils import canonicalize_name
+
+    return Edge(
+        name=str(canonicalize_name(requirement.name)),
+        extras=tuple(sorted(str(canonicalize_name(wanted)) for wanted in requirement.extras)),
+        extra=extra,
+        specifier=str(requirement.specifier),
+        marker=_without_extra(str(requirement.marker)) if requirement.marker else None,
+    )
+
+
+def _joined(first: Edge, second: Edge) -> Edge:
+    """Two lines that ask for the same and both hold: what satisfies both."""
+    from packaging.specifiers import SpecifierSet
+
+    specifier = str(SpecifierSet(first.specifier) & SpecifierSet(second.specifier))
+    marker = first.marker if first.marker == second.marker else None
+    return replace(first, specifier=specifier, marker=marker)
+
+
+def _without_extra(marker: str) -> str | None:
+    """What a marker asks beside an extra, in its own words; None if that is nothing."""
+    parts = marker.split(" and ")
+    if " or " in marker:
+        # Brackets may be anywhere now: all of it, or nothing where it speaks of extras alone.
+        return marker if any(not _IS_EXTRA.fullmatch(part) for part in _ATOM.findall(marker)) else None
+    return " and ".join(part for part in parts if not _IS_EXTRA.fullmatch(part)) or None
 
 
 def _specifier(text: str | None) -> str | None:

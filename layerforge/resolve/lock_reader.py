@@ -32,7 +32,10 @@ _CONFLICT = re.compile(r"^(?:<{7}|>{7})(?: |$)", re.MULTILINE)
 _ROOT = re.compile(
     r"(?P<name>[a-z0-9._-]+)(?:\[(?P<extras>[^\]]*)\])?(?P<specifier>[^ ]*) \((?P<origin>.*)\)"
 )
-_EDGE = re.compile(r"(?P<name>[a-z0-9._-]+)(?:\[(?P<extras>[^\]]*)\])?(?:; extra == '(?P<extra>[^']+)')?")
+_EDGE = re.compile(
+    r"(?P<name>[a-z0-9._-]+)(?:\[(?P<extras>[^\]]*)\])?(?P<specifier>[^; ]*)"
+    r"(?:; (?!extra == ')(?P<marker>.+)|; extra == '(?P<extra>[^']+)'(?: and \((?P<rest>.+)\))?)?"
+)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -132,6 +135,7 @@ class _Reader:
             edges=self.edges(package, tool, at),
             provided_extras=tuple(self.strings(tool.get("provided-extras", []), f"{ours}.provided-extras")),
             requires_python=self.maybe(package, "requires-python", str, at),
+            license=self.maybe(tool, "license", str, ours),
         )
 
     def archive(self, value: Any, at: str) -> Archive:
@@ -171,7 +175,13 @@ class _Reader:
         match = _EDGE.fullmatch(text)
         if match is None:
             raise self.error(f"{text!r} is not a dependency", at)
-        return Edge(name=match["name"], extras=_split(match["extras"]), extra=match["extra"])
+        return Edge(
+            name=match["name"],
+            extras=_split(match["extras"]),
+            extra=match["extra"],
+            specifier=match["specifier"],
+            marker=match["marker"] or match["rest"],
+        )
 
     def need(self, table: dict[str, Any], key: str, kind: type[_T], at: str) -> _T:
         value = self.maybe(table, key, kind, at)

@@ -157,9 +157,12 @@ def format_root(root: Root) -> str:
 
 
 def format_edge(edge: Edge) -> str:
-    """`httpx[http2]; extra == 'web'`."""
+    """`httpx[http2]>=0.28; extra == 'web' and (python_version < "3.14")`."""
     extras = f"[{','.join(edge.extras)}]" if edge.extras else ""
-    return f"{edge.name}{extras}" + (f"; extra == '{edge.extra}'" if edge.extra else "")
+    condition = edge.marker or ""
+    if edge.extra:
+        condition = f"extra == '{edge.extra}'" + (f" and ({edge.marker})" if edge.marker else "")
+    return f"{edge.name}{extras}{edge.specifier}" + (f"; {condition}" if condition else "")
 
 
 def _package(distribution: Distribution, root: Path | None) -> Package:
@@ -198,8 +201,10 @@ def _package_table(distribution: Distribution) -> dict[str, Any]:
     table: dict[str, Any] = {"unzipped-size": distribution.unzipped_size}
     if distribution.local is not None:
         table["version"] = distribution.version
-    if any(edge.extras or edge.extra for edge in distribution.edges):
+    if any(edge != Edge(name=edge.name) for edge in distribution.edges):
         table["edges"] = [format_edge(edge) for edge in distribution.edges]
+    if distribution.license is not None:
+        table["license"] = distribution.license
     if distribution.provided_extras:
         table["provided-extras"] = list(distribution.provided_extras)
     return table

@@ -33,14 +33,18 @@ def read(*lines: str, target: Target = X86) -> Facts:
 @pytest.mark.parametrize(
     ("line", "on_x86", "on_arm"),
     [
-        ("Six>=1.0", [Edge(name="six")], [Edge(name="six")]),
+        (
+            "Six <2, >= 1.0",
+            [Edge(name="six", specifier="<2,>=1.0")],
+            [Edge(name="six", specifier="<2,>=1.0")],
+        ),
         ("typing_Extensions", [Edge(name="typing-extensions")], [Edge(name="typing-extensions")]),
-        ("old; python_version < '3.12'", [Edge(name="old")], []),
-        ("pi; platform_machine == 'aarch64'", [], [Edge(name="pi")]),
+        ("old; python_version < '3.12'", [Edge(name="old", marker='python_version < "3.12"')], []),
+        ("pi; platform_machine == 'aarch64'", [], [Edge(name="pi", marker='platform_machine == "aarch64"')]),
         ("win; sys_platform == 'win32'", [], []),
         ("httpx[http2,Brotli]", [Edge(name="httpx", extras=("brotli", "http2"))], None),
         ("x @ https://index.example/x-1.zip", [Edge(name="x")], None),
-        ("legacy (>=1.0)", [Edge(name="legacy")], None),
+        ("legacy (>=1.0)", [Edge(name="legacy", specifier=">=1.0")], None),
     ],
 )
 def test_requirements_are_judged_for_the_target(
@@ -59,12 +63,14 @@ def test_an_edge_carries_an_extra_only_where_the_extra_makes_it_true() -> None:
         "Requires-Dist: flask; extra == 'web-ui'",
         "Requires-Dist: uvloop; extra == 'all' and sys_platform == 'win32'",
         "Requires-Dist: demo[web_ui]; extra == 'all'",
+        "Requires-Dist: h2; sys_platform == 'linux' and extra == 'all'",
         "Requires-Dist: shared; extra == 'all' or extra == 'Web_UI'",
     )
     assert facts == Facts(
         edges=(
-            Edge(name="always"),
+            Edge(name="always", marker='extra == "all" or python_version >= "3"'),
             Edge(name="demo", extras=("web-ui",), extra="all"),
+            Edge(name="h2", extra="all", marker='sys_platform == "linux"'),
             Edge(name="shared", extra="all"),
             Edge(name="flask", extra="web-ui"),
             Edge(name="shared", extra="web-ui"),
@@ -82,7 +88,16 @@ def test_requires_python_is_normal_or_passed_over_as_pip_does(text: str, meaning
 
 
 def test_a_folded_header_is_one_requirement() -> None:
-    assert read("Requires-Dist: six", "  >=1.0").edges == (Edge(name="six"),)
+    assert read("Requires-Dist: six", "  >=1.0").edges == (Edge(name="six", specifier=">=1.0"),)
+
+
+def test_lines_that_ask_for_the_same_are_one_edge() -> None:
+    facts = read("Requires-Dist: six>=1.0", "Requires-Dist: six<2; python_version < '3.12'")
+    assert facts.edges == (Edge(name="six", specifier="<2,>=1.0"),)
+
+
+def test_the_licence_is_read() -> None:
+    assert read("License-Expression: mit").license == "MIT"
 
 
 @pytest.mark.parametrize(

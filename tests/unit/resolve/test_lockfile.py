@@ -18,7 +18,7 @@ from layerforge.model.lock import (
 )
 from layerforge.model.requirement import Origin
 from layerforge.model.target import Target
-from layerforge.resolve.lockfile import format_lock, parse_lock, read_locks, write_locks
+from layerforge.resolve.lockfile import format_edge, format_lock, parse_lock, read_locks, write_locks
 
 TARGET = Target(runtime="python3.13", architecture="arm64")
 SHA = "ab" * 32
@@ -33,9 +33,16 @@ HTTPX = Distribution(
     version="0.28.1",
     wheel=wheel("httpx-0.28.1-py3-none-any.whl"),
     unzipped_size=300,
-    edges=(Edge(name="idna"), Edge(name="h2", extra="http2"), Edge(name="shared", extras=("x", "y"))),
+    edges=(
+        Edge(name="idna", specifier="!=3.5,>=2.8"),
+        Edge(name="zipped", specifier="~=2.0", marker='python_version < "3.14"'),
+        Edge(name="h2", extra="http2"),
+        Edge(name="pinned", extra="http2", specifier="<5", marker='os_name == "posix" or extra == "x"'),
+        Edge(name="shared", extras=("x", "y")),
+    ),
     provided_extras=("http2",),
     requires_python=">=3.8",
+    license="BSD-3-Clause",
 )
 LOCK = Lock(
     cohort="py313-arm64",
@@ -178,6 +185,16 @@ def test_what_is_written_is_valid_under_pep_751(lock: Lock) -> None:
 
     read = Pylock.from_dict(tomllib.loads(format_lock(lock)))
     assert [package.name for package in read.packages] == [one.name for one in lock.distributions]
+
+
+def test_edges_as_they_are_written() -> None:
+    assert [format_edge(edge) for edge in HTTPX.edges] == [
+        "idna!=3.5,>=2.8",
+        'zipped~=2.0; python_version < "3.14"',
+        "h2; extra == 'http2'",
+        """pinned<5; extra == 'http2' and (os_name == "posix" or extra == "x")""",
+        "shared[x,y]",
+    ]
 
 
 def test_credentials_are_not_written() -> None:
