@@ -26,6 +26,7 @@ COMMANDS = {
     "check": "Check functions against Lambda's limits, without network.",
     "verify": "Import, start and invoke what was built, in containers.",
     "doctor": "See what this machine has of what the project needs.",
+    "why": "Show which requirements bring a distribution in.",
     "cache": "Show or prune the cache of wheels and facts.",
     "completion": "Print the shell's completion script.",
 }

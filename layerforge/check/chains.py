@@ -68,7 +68,7 @@ class ChainFinder:
 
     def _chains(self, roots: Iterable[Root]) -> Iterator[Chain | None]:
         """Yield every chain, shortest first, and None for each step on the way to one."""
-        begun = [
+        begun: list[tuple[Chain, tuple[_Node, ...]]] = [
             (Chain(root=root), (node,)) for root in sorted(roots) for node in self._opened(root, owner=None)
         ]
         waiting: list[tuple[int, tuple[str, ...], int, Chain, tuple[_Node, ...]]] = []

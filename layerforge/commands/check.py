@@ -49,15 +49,9 @@ def command(options: Options) -> int:
 
 
 def _verdict(options: Options, cache: Cache) -> Verdict:
-    from layerforge.commands.pipeline import load_without_secrets, measure_code
-    from layerforge.project.snapshot import recall, remember
+    from layerforge.commands.pipeline import measure_code, recall_project
 
-    snapshot = recall(cache, options.root, options.config)
-    if snapshot is None:
-        project = load_without_secrets(options)
-        snapshot = remember(cache, project, options.config)
-    else:
-        project = snapshot.project
+    project, snapshot = recall_project(options, cache)
     code_sizes = measure_code(project)
     if snapshot is None:
         return _judge(project, code_sizes)

@@ -15,6 +15,7 @@ from layerforge.model.function import Project
 if TYPE_CHECKING:
     from layerforge.model.lock import Lock
     from layerforge.model.plan import Demand, LayerPlan
+    from layerforge.project.snapshot import Snapshot
     from layerforge.resolve.index import Engine
     from layerforge.resolve.pip_client import PipClient
 
@@ -84,6 +85,20 @@ def load_without_secrets(options: Options) -> Project:
 
     read = partial(read_requirements, keep_unset=True)
     return load_project(options.root, config=options.config, read_requirements=read)
+
+
+def recall_project(options: Options, cache: Cache) -> tuple[Project, Snapshot | None]:
+    """The project as it was last read if nothing changed since, else read anew: without its secrets.
+
+    The snapshot is None where the project cannot be remembered.
+    """
+    from layerforge.project.snapshot import recall, remember
+
+    snapshot = recall(cache, options.root, options.config)
+    if snapshot is not None:
+        return snapshot.project, snapshot
+    project = load_without_secrets(options)
+    return project, remember(cache, project, options.config)
 
 
 def open_client(project: Project, options: Options, cache: Cache) -> PipClient:

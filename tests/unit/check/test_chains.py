@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import pytest
 
@@ -9,7 +10,7 @@ from layerforge.model.lock import Distribution, Edge, Root
 from layerforge.model.requirement import Origin
 
 
-def held(**edges: list[Edge | str]) -> dict[str, Distribution]:
+def held(**edges: Sequence[Edge | str]) -> dict[str, Distribution]:
     return {
         name: Distribution(
             name=name,
