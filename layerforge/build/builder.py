@@ -34,6 +34,7 @@ from layerforge.model.lock import Lock
 from layerforge.model.plan import FunctionPlan, Item, LayerPlan, PlannedLayer
 from layerforge.model.progress import Progress
 from layerforge.model.requirement import IndexOptions, urls_with_credentials
+from layerforge.model.target import runtime_of_tag
 from layerforge.plan.demands import item_of
 from layerforge.resolve.index import Index
 from layerforge.wheels.layout import LAYOUT_VERSION
@@ -95,12 +96,12 @@ def make_fetcher(
 
 def wanted_by_layer(plan: LayerPlan, locks: Sequence[Lock]) -> dict[str, tuple[Wanted, ...]]:
     """The locked distributions of each layer, sorted, by the layer's name."""
-    pinned = {(lock.target, item_of(one)): one for lock in locks for one in lock.distributions}
+    pinned = {(lock.target, item_of(one).file): one for lock in locks for one in lock.distributions}
 
     def wanted(layer: PlannedLayer, item: Item) -> Wanted:
         # Of a file that serves several targets, it is the same whichever of them asks for it.
-        target = next(target for target in layer.targets if (target, item) in pinned)
-        return Wanted(target=target, distribution=pinned[target, item])
+        target = next(target for target in layer.targets if (target, item.file) in pinned)
+        return Wanted(target=target, distribution=pinned[target, item.file])
 
     return {layer.name: tuple(wanted(layer, item) for item in sorted(layer.items)) for layer in plan.layers}
 
@@ -381,16 +382,21 @@ class _Builder:
         )
 
 
-def _bytecode_of(packs: Iterable[Pack]) -> LayerBytecode | None:
-    """What the manifest says of the bytecode among `packs`."""
-    compiled = [pack for pack in packs if "interpreter" in pack.notes]
-    if not compiled:
-        return None
-    return LayerBytecode(
-        interpreter=compiled[0].notes["interpreter"],
-        image=compiled[0].notes["image"],
-        modules=sum(len(pack.entries) for pack in compiled),
-        unzipped_size=sum(pack.size for pack in compiled),
+def _bytecode_of(packs: Iterable[Pack]) -> tuple[LayerBytecode, ...]:
+    """What the manifest says of the bytecode among `packs`: one entry for each runtime, sorted."""
+    compiled: dict[str, list[Pack]] = {}
+    for pack in packs:
+        if "interpreter" in pack.notes:
+            compiled.setdefault(runtime_of_tag(pack.notes["tag"]), []).append(pack)
+    return tuple(
+        LayerBytecode(
+            runtime=runtime,
+            interpreter=ours[0].notes["interpreter"],
+            image=ours[0].notes["image"],
+            modules=sum(len(pack.entries) for pack in ours),
+            unzipped_size=sum(pack.size for pack in ours),
+        )
+        for runtime, ours in sorted(compiled.items())
     )
 
 

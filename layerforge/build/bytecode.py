@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from layerforge.build.compilers import ModuleCompiler, Modules, program
 from layerforge.build.fetch import Fetcher, Wanted
@@ -17,11 +18,29 @@ from layerforge.build.pack import Pack, PackStore
 from layerforge.build.store import StoredWheel, read_entry
 from layerforge.model.counts import count
 from layerforge.model.progress import Progress
+from layerforge.plan.demands import item_of
 from layerforge.wheels.layout import record_growth
 
 _KIND = "bytecode"
 # Sources of so many bytes go into one container or process at once: it bounds memory.
 _BATCH = 96 * 2**20
+
+# The bytecode of one distribution (by name) for one runtime.
+Part = tuple[str, str]
+
+
+class Compilation(NamedTuple):
+    """A distribution to be compiled for a runtime: a layer may serve several."""
+
+    runtime: str
+    wanted: Wanted
+
+    @property
+    def file(self) -> tuple[str, ...]:
+        """Names what is compiled, and for what, whatever sizes the lock tells."""
+        distribution, target = self.wanted.distribution, self.wanted.target
+        built_for = target.name if distribution.wheel is None else ""
+        return (self.runtime, built_for, *item_of(distribution).file)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,13 +171,13 @@ def _batches(wheels: Iterable[StoredWheel]) -> Iterator[list[StoredWheel]]:
 
 
 def choose_within_limits(
-    layers: Mapping[str, Mapping[str, int]], functions: Mapping[str, tuple[Sequence[str], int]]
-) -> frozenset[tuple[str, str]]:
-    """Which bytecode fits: pairs of layer and distribution. Pure, and independent of the order of its input.
+    layers: Mapping[str, Mapping[Part, int]], functions: Mapping[str, tuple[Sequence[str], int]]
+) -> frozenset[tuple[str, Part]]:
+    """Which bytecode fits: pairs of layer and part. Pure, and independent of the order of its input.
 
-    `layers` gives what each distribution's bytecode costs in a layer, `functions` the layers of each and
-    the bytes that are left to its limit. What costs most comes first: it is what takes longest to
-    compile at a cold start.
+    `layers` gives what each part costs in a layer, `functions` the layers of each and the bytes that
+    are left to its limit. What costs most comes first: it is what takes longest to compile at a cold
+    start.
     """
     left = {name: spare for name, (_, spare) in functions.items()}
     takers: dict[str, list[str]] = {}
@@ -166,14 +185,14 @@ def choose_within_limits(
         for layer in taken:
             takers.setdefault(layer, []).append(name)
     ranked = sorted(
-        ((layer, name, cost) for layer, costs in layers.items() for name, cost in costs.items()),
+        ((layer, part, cost) for layer, costs in layers.items() for part, cost in costs.items()),
         key=lambda one: (-one[2], one[0], one[1]),
     )
     chosen = set()
-    for layer, name, cost in ranked:
+    for layer, part, cost in ranked:
         users = takers.get(layer, [])
         if all(left[user] >= cost for user in users):
-            chosen.add((layer, name))
+            chosen.add((layer, part))
             for user in users:
                 left[user] -= cost
     return frozenset(chosen)

@@ -56,12 +56,13 @@ def _format_layer(layer: Artifact) -> dict[str, Any]:
             for one in layer.distributions
         ],
         "input_digest": layer.input_digest,
-        **({"bytecode": _format_bytecode(layer.bytecode)} if layer.bytecode else {}),
+        **({"bytecode": [_format_bytecode(one) for one in layer.bytecode]} if layer.bytecode else {}),
     }
 
 
 def _format_bytecode(bytecode: LayerBytecode) -> dict[str, Any]:
     return {
+        "runtime": bytecode.runtime,
         "interpreter": bytecode.interpreter,
         "image": bytecode.image,
         "modules": bytecode.modules,
@@ -177,12 +178,13 @@ def _parse_layer(node: _Node) -> Artifact:
         architectures=node.texts("architectures"),
         distributions=node.each("distributions", _parse_distribution),
         input_digest=node.get("input_digest", str),
-        bytecode=_parse_bytecode(node.child("bytecode")) if node.has("bytecode") else None,
+        bytecode=node.each("bytecode", _parse_bytecode) if node.has("bytecode") else (),
     )
 
 
 def _parse_bytecode(node: _Node) -> LayerBytecode:
     return LayerBytecode(
+        runtime=node.get("runtime", str),
         interpreter=node.get("interpreter", str),
         image=node.get("image", str) if node.has("image") else None,
         modules=node.get("modules", int),

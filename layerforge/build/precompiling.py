@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from layerforge.build.bytecode import WheelBytecode, choose_within_limits, make_bytecode
+from layerforge.build.bytecode import (
+    Compilation,
+    Part,
+    WheelBytecode,
+    choose_within_limits,
+    make_bytecode,
+)
 from layerforge.build.compilers import (
     ModuleCompiler,
     container_compiler,
@@ -20,7 +26,7 @@ from layerforge.containers.images import Images
 from layerforge.errors import LayerforgeError, ToolError
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import Project
-from layerforge.model.lock import Lock
+from layerforge.model.lock import Distribution, Lock
 from layerforge.model.plan import LayerPlan
 from layerforge.model.sizes import format_size
 from layerforge.model.target import Target
@@ -28,6 +34,7 @@ from layerforge.project.used_modules import USED_FILE, read_used_modules
 
 # What goes into a layer beside the wheels themselves, by layer and distribution.
 LayerPacks = Mapping[tuple[str, str], tuple[Pack, ...]]
+Made = Mapping[Compilation, WheelBytecode]
 
 
 @dataclass(kw_only=True)
@@ -44,24 +51,26 @@ class Precompiler:
     environment: Mapping[str, str]
     findings: list[Finding] = field(default_factory=list)
 
-    def bytecode(self, wanted: Sequence[Wanted]) -> dict[Wanted, WheelBytecode]:
-        """Bytecode of what is wanted, where an interpreter is at hand. Raises ToolError under "on"."""
+    def bytecode(self, asked: Collection[Compilation]) -> dict[Compilation, WheelBytecode]:
+        """Bytecode of what is asked, where an interpreter is at hand. Raises ToolError under "on"."""
         mode = self.project.settings.bytecode
         used = self._used_modules() if mode == "used" else None
         if mode == "off" or (mode == "used" and used is None):
             return {}
         packs = PackStore(self.fetcher.store.cache)
-        made: dict[Wanted, WheelBytecode] = {}
-        for runtime in sorted({one.target.runtime for one in wanted}):
-            ours = [one for one in wanted if one.target.runtime == runtime]
-            compiler = self._compiler(ours[0].target)
+        made: dict[Compilation, WheelBytecode] = {}
+        for runtime in sorted({one.runtime for one in asked}):
+            ours = sorted((one.wanted for one in asked if one.runtime == runtime), key=str)
+            compiler = self._compiler(replace(ours[0].target, runtime=runtime))
             if compiler is not None:
-                made |= make_bytecode(ours, self.fetcher, packs, compiler, self.fetcher.progress)
+                codes = make_bytecode(ours, self.fetcher, packs, compiler, self.fetcher.progress)
+                made |= {Compilation(runtime, one): code for one, code in codes.items()}
         if used is None:
             return made
-        return {one: code.only(used.get(one.target.name, frozenset())) for one, code in made.items()}
+        return {one: code.only(used.get(one.runtime, frozenset())) for one, code in made.items()}
 
     def _used_modules(self) -> dict[str, frozenset[str]] | None:
+        """By runtime: bytecode is the same for both architectures, and so are the layers that share it."""
         used = read_used_modules(self.project.root)
         if used is None:
             self.findings.append(
@@ -74,7 +83,11 @@ class Precompiler:
                 )
             )
             return None
-        return {target: frozenset(modules) for target, modules in used.items()}
+        runtimes = {target: target.partition("-")[0] for target in used}
+        return {
+            runtime: frozenset(one for target in used if runtimes[target] == runtime for one in used[target])
+            for runtime in set(runtimes.values())
+        }
 
     def _compiler(self, target: Target) -> ModuleCompiler | None:
         """See docs/explanation/bytecode.md for the order in which interpreters are taken."""
@@ -150,55 +163,81 @@ class Precompiler:
         )
 
 
-def with_bytecode_sizes(locks: Sequence[Lock], made: Mapping[Wanted, WheelBytecode]) -> tuple[Lock, ...]:
-    """The locks, each distribution as large as it is with its bytecode: what plans and limits then see."""
-    costs = {(one.target, one.distribution): code.cost for one, code in made.items()}
-    return tuple(
-        replace(
-            lock,
-            distributions=tuple(
-                replace(one, unzipped_size=one.unzipped_size + costs.get((lock.target, one), 0))
-                for one in lock.distributions
-            ),
+def compilations(
+    plan: LayerPlan, wanted: Mapping[str, Sequence[Wanted]]
+) -> dict[str, tuple[Compilation, ...]]:
+    """What there is to compile, by layer: each of its distributions, for each of its runtimes."""
+    return {
+        layer.name: tuple(
+            Compilation(runtime, one) for one in wanted[layer.name] for runtime in layer.runtimes
         )
+        for layer in plan.layers
+    }
+
+
+def with_bytecode_sizes(locks: Sequence[Lock], made: Made) -> tuple[Lock, ...]:
+    """The locks, each distribution as large as it is with its bytecode: what plans and limits then see."""
+    costs = {one.file: code.cost for one, code in made.items()}
+
+    def grown(target: Target, distribution: Distribution) -> Distribution:
+        one = Compilation(target.runtime, Wanted(target=target, distribution=distribution))
+        return replace(distribution, unzipped_size=distribution.unzipped_size + costs.get(one.file, 0))
+
+    return tuple(
+        replace(lock, distributions=tuple(grown(lock.target, one) for one in lock.distributions))
         for lock in locks
     )
 
 
-def place_bytecode(
-    wanted: Mapping[str, Sequence[Wanted]], made: Mapping[Wanted, WheelBytecode]
-) -> LayerPacks:
-    """All of it, in the layers that hold its distributions (`wanted`, by layer name)."""
-    return {
-        (layer, one.distribution.name): (code.pack,)
-        for layer, ones in wanted.items()
-        for one in ones
-        if (code := made.get(one)) is not None and code.pack.entries
-    }
+def place_bytecode(asked: Mapping[str, Sequence[Compilation]], made: Made) -> LayerPacks:
+    """All of it, in the layers that hold its distributions (`asked`, by layer name)."""
+    return _packs(_parts(asked, made))
 
 
 def fill_with_bytecode(
-    plan: LayerPlan,
-    wanted: Mapping[str, Sequence[Wanted]],
-    made: Mapping[Wanted, WheelBytecode],
-    *,
-    limit: int,
+    plan: LayerPlan, asked: Mapping[str, Sequence[Compilation]], made: Made, *, limit: int
 ) -> tuple[LayerPacks, tuple[Finding, ...]]:
     """As much of it as every function has room for below `limit` (bytes unzipped), and what has no room."""
-    placed = place_bytecode(wanted, made)
-    costs: dict[str, dict[str, int]] = {}
-    for layer, ones in wanted.items():
-        for one in ones:
-            if (layer, one.distribution.name) in placed:
-                costs.setdefault(layer, {})[one.distribution.name] = made[one].cost
+    parts = _parts(asked, made)
+    costs = {layer: {part: code.cost for part, code in held.items()} for layer, held in parts.items() if held}
     functions = {one.function: (one.layers, limit - one.unzipped_size) for one in plan.functions}
     chosen = choose_within_limits(costs, functions)
     findings = []
     for layer, held in sorted(costs.items()):
-        out = {name: cost for name, cost in held.items() if (layer, name) not in chosen}
+        out = {part: cost for part, cost in held.items() if (layer, part) not in chosen}
         if out:
-            findings.append(_left_out(layer, out))
-    return {key: packs for key, packs in placed.items() if key in chosen}, tuple(findings)
+            several = len({runtime for _, runtime in held}) > 1
+            findings.append(_left_out(layer, {_name(part, several=several): out[part] for part in out}))
+    fitting = {
+        layer: {part: code for part, code in held.items() if (layer, part) in chosen}
+        for layer, held in parts.items()
+    }
+    return _packs(fitting), tuple(findings)
+
+
+def _parts(asked: Mapping[str, Sequence[Compilation]], made: Made) -> dict[str, dict[Part, WheelBytecode]]:
+    """What was made of what is asked, by layer; a wheel without modules has none."""
+    return {
+        layer: {
+            (one.wanted.distribution.name, one.runtime): code
+            for one in ones
+            if (code := made.get(one)) is not None and code.pack.entries
+        }
+        for layer, ones in asked.items()
+    }
+
+
+def _packs(parts: Mapping[str, Mapping[Part, WheelBytecode]]) -> LayerPacks:
+    packs: dict[tuple[str, str], tuple[Pack, ...]] = {}
+    for layer, held in parts.items():
+        for (name, _), code in sorted(held.items(), key=lambda one: one[0]):
+            packs[layer, name] = (*packs.get((layer, name), ()), code.pack)
+    return packs
+
+
+def _name(part: Part, *, several: bool) -> str:
+    name, runtime = part
+    return f"{name} ({runtime})" if several else name
 
 
 def _left_out(layer: str, costs: Mapping[str, int]) -> Finding:

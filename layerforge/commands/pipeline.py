@@ -188,7 +188,12 @@ def plan_layers(project: Project, locks: Sequence[Lock], code_sizes: dict[str, i
 
     settings = project.settings
     demands = make_demands(
-        project.functions, locks, code_sizes=code_sizes, runtime_provided=settings.runtime_provided
+        project.functions,
+        locks,
+        code_sizes=code_sizes,
+        runtime_provided=settings.runtime_provided,
+        # Bytecode that counts from the start is of one runtime, and so is what a layer then holds.
+        within_runtimes=settings.bytecode in ("on", "used"),
     )
     plan = make_layer_plan(demands, limits=settings.limits, prefix=settings.name)
     findings = find_limit_problems(plan, demands, locks, project.functions, settings.limits)

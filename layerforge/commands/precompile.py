@@ -11,6 +11,7 @@ from layerforge.build.fetch import Fetcher
 from layerforge.build.precompiling import (
     LayerPacks,
     Precompiler,
+    compilations,
     fill_with_bytecode,
     over_with_bytecode,
     place_bytecode,
@@ -49,11 +50,11 @@ def precompile(
     precompiler = Precompiler(
         project=project, fetcher=fetcher, open_engine=open_engine, environment=os.environ
     )
-    wanted = wanted_by_layer(planned.plan, locks)
-    made = precompiler.bytecode(sorted({one for ones in wanted.values() for one in ones}, key=str))
+    asked = compilations(planned.plan, wanted_by_layer(planned.plan, locks))
+    made = precompiler.bytecode({one for ones in asked.values() for one in ones})
     if project.settings.bytecode == "auto":
         packs, left_out = fill_with_bytecode(
-            planned.plan, wanted, made, limit=project.settings.limits.unzipped
+            planned.plan, asked, made, limit=project.settings.limits.unzipped
         )
         return Precompiled(
             planned=planned,
@@ -63,17 +64,10 @@ def precompile(
         )
     grown = with_bytecode_sizes(locks, made)
     again = plan_layers(project, grown, code_sizes) if made else planned
-    by_layer = wanted_by_layer(again.plan, grown)
+    by_layer = compilations(again.plan, wanted_by_layer(again.plan, grown))
     # The same distributions, under the sizes that they have now.
-    sized = {
-        (one.target, one.distribution.name, one.distribution.version): code for one, code in made.items()
-    }
-    named = {
-        one: code
-        for ones in by_layer.values()
-        for one in ones
-        if (code := sized.get((one.target, one.distribution.name, one.distribution.version)))
-    }
+    sized = {one.file: code for one, code in made.items()}
+    named = {one: code for ones in by_layer.values() for one in ones if (code := sized.get(one.file))}
     remarks = (over_with_bytecode(locks, grown),) if again.has_errors else ()
     return Precompiled(
         planned=again,

@@ -16,8 +16,12 @@ class BuiltDistribution:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LayerBytecode:
-    """The bytecode in a layer: who compiled it (`image` None: an interpreter outside of containers)."""
+    """The bytecode in a layer for one runtime.
 
+    Who compiled it: `image` is None for an interpreter outside of containers.
+    """
+
+    runtime: str
     interpreter: str
     image: str | None
     modules: int
@@ -42,7 +46,7 @@ class Artifact:
     architectures: tuple[str, ...]
     distributions: tuple[BuiltDistribution, ...]
     input_digest: str
-    bytecode: LayerBytecode | None = None
+    bytecode: tuple[LayerBytecode, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,13 +11,25 @@ from layerforge.model.target import Target
 class Item:
     """A distribution as the planner sees it: a key and its bytes unzipped.
 
-    Two cohorts of one target may pin the same name at different versions: these are two items.
+    Two cohorts may pin the same name at different versions, and two targets at different files: these
+    are two items. `targets` are those whose functions may take a layer that holds it; none are named
+    where it is fit for all.
     """
 
     name: str
     version: str
     digest: str
     unzipped_size: int
+    targets: tuple[Target, ...] = ()
+
+    @property
+    def file(self) -> tuple[str, str, str]:
+        """What it comes from, whatever its size is said to be."""
+        return self.name, self.version, self.digest
+
+    def fits(self, target: Target) -> bool:
+        """Whether a function on `target` may take it."""
+        return not self.targets or target in self.targets
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

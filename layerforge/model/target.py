@@ -177,3 +177,9 @@ def shared_slug(targets: Iterable[Target]) -> str:
     if len(architectures) == 1:
         parts.append(architectures.pop().replace("_", "-"))
     return "-".join(parts) or "any"
+
+
+def runtime_of_tag(tag: str) -> str:
+    """The runtime whose interpreter has this cache tag (PEP 3147): `python3.12` of `cpython-312`."""
+    version = tag.removeprefix("cpython-")
+    return f"python{version[0]}.{version[1:]}"

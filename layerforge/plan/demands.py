@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from layerforge.errors import StaleLockError
 from layerforge.model.function import Function
 from layerforge.model.lock import Distribution, Lock, closure
 from layerforge.model.plan import Demand, Item
+from layerforge.plan.sharing import make_sharing
 from layerforge.project.runtime_provided import SDK_FAMILY
 
 
@@ -17,32 +19,42 @@ def make_demands(
     *,
     code_sizes: Mapping[str, int],
     runtime_provided: Collection[str] = (),
+    within_runtimes: bool = False,
 ) -> tuple[Demand, ...]:
     """Return one demand per function, sorted by name.
 
     `code_sizes` holds bytes unzipped by function (absent: 0). What the runtime provides is left
     out, together with whatever only that would have brought in; it stays in the lock, so that
     everything else is resolved to fit it. An external layer of unknown size counts as 0 bytes.
+    `within_runtimes`: see `Sharing`.
 
     Raises StaleLockError if no lock serves a function.
     """
     provided = whole_families(runtime_provided)
     served = {roots.function: (lock, roots.roots) for lock in locks for roots in lock.functions}
     distributions = {lock.cohort: _without(lock, provided) for lock in locks}
+    ordered = sorted(functions, key=lambda function: function.name)
+    sharing = make_sharing(locks, {function.target for function in ordered}, within_runtimes=within_runtimes)
+    items = {
+        lock.cohort: {
+            name: replace(item_of(one), targets=sharing.takers(one, lock.target))
+            for name, one in distributions[lock.cohort].items()
+        }
+        for lock in locks
+    }
     demands = []
-    for function in sorted(functions, key=lambda function: function.name):
+    for function in ordered:
         if function.name not in served:
             raise StaleLockError(
                 f"no lock serves {function.name} ({function.origin})", hint="run `layerforge lock`"
             )
         lock, roots = served[function.name]
-        held = distributions[lock.cohort]
-        names = closure(held, roots)
+        names = closure(distributions[lock.cohort], roots)
         demands.append(
             Demand(
                 function=function.name,
                 target=function.target,
-                needs=frozenset(item_of(held[name]) for name in names),
+                needs=frozenset(items[lock.cohort][name] for name in names),
                 code_size=code_sizes.get(function.name, 0),
                 external_layers=len(function.external_layers),
                 external_size=sum(layer.unzipped_size or 0 for layer in function.external_layers),

@@ -9,9 +9,9 @@ from layerforge.model.counts import count
 from layerforge.model.limits import UNZIPPED_LIMIT, Limits
 from layerforge.model.plan import Demand, FunctionPlan, Item, LayerPlan, PlannedLayer
 from layerforge.model.sizes import format_size
-from layerforge.model.target import Target
+from layerforge.model.target import Target, shared_slug
 from layerforge.plan.names import name_layers
-from layerforge.plan.problem import SCALE, Problem, Room, bits
+from layerforge.plan.problem import SCALE, Layer, Problem, Room, bits, union
 from layerforge.plan.solving import solve
 
 
@@ -19,35 +19,16 @@ def make_layer_plan(demands: Sequence[Demand], *, limits: Limits, prefix: str) -
     """Plan layers for every function that can be served; the others carry the reason why not.
 
     A function gets at most `limits.layers` layers, those from elsewhere included, and its code,
-    its layers and those from elsewhere hold at most `limits.unzipped` bytes. Layers serve one
-    target. They are named `<prefix>-<target>-<what dominates them>`.
+    its layers and those from elsewhere hold at most `limits.unzipped` bytes. A layer serves all
+    targets that its distributions fit (`Item.targets`). They are named
+    `<prefix>-<what its targets have in common>-<what dominates them>`.
     """
-    layers: list[PlannedLayer] = []
-    functions: list[FunctionPlan] = []
-    for target in sorted({demand.target for demand in demands}):
-        ours = sorted((d for d in demands if d.target == target), key=lambda demand: demand.function)
-        for_target = _plan_target(ours, target=target, limits=limits, prefix=prefix)
-        layers += for_target.layers
-        functions += for_target.functions
-    return LayerPlan(
-        layers=tuple(sorted(layers, key=lambda layer: layer.name)),
-        functions=tuple(sorted(functions, key=lambda function: function.function)),
-    )
-
-
-def _plan_target(demands: Sequence[Demand], *, target: Target, limits: Limits, prefix: str) -> LayerPlan:
+    demands = sorted(demands, key=lambda demand: demand.function)
     reasons = {demand.function: _why_infeasible(demand, limits) for demand in demands}
     served = [demand for demand in demands if demand.needs and not reasons[demand.function]]
     atoms = _make_atoms(served)
     solved = solve(_make_problem(served, atoms, limits))
-    contents = [
-        tuple(sorted(item for atom in bits(layer.atoms) for item in atoms[atom].items)) for layer in solved
-    ]
-    names = name_layers(contents, prefixes=[f"{prefix}-{target.slug}"] * len(contents))
-    layers = [
-        PlannedLayer(name=name, targets=(target,), items=items)
-        for name, items in zip(names, contents, strict=True)
-    ]
+    layers = _name(solved, served, atoms, prefix=prefix)
     taken: dict[str, list[PlannedLayer]] = {demand.function: [] for demand in demands}
     for layer, found in zip(layers, solved, strict=True):
         for position in bits(found.users):
@@ -55,7 +36,22 @@ def _plan_target(demands: Sequence[Demand], *, target: Target, limits: Limits, p
     functions = [
         _plan_function(demand, taken[demand.function], reasons[demand.function]) for demand in demands
     ]
-    return LayerPlan(layers=tuple(layers), functions=tuple(functions))
+    return LayerPlan(layers=tuple(sorted(layers, key=lambda layer: layer.name)), functions=tuple(functions))
+
+
+def _name(
+    solved: Sequence[Layer], served: Sequence[Demand], atoms: Sequence[_Atom], *, prefix: str
+) -> list[PlannedLayer]:
+    """The layers of a solution with their names, in its order."""
+    contents = [
+        tuple(sorted(item for atom in bits(layer.atoms) for item in atoms[atom].items)) for layer in solved
+    ]
+    targets = [tuple(sorted({served[position].target for position in bits(layer.users)})) for layer in solved]
+    names = name_layers(contents, prefixes=[f"{prefix}-{shared_slug(held)}" for held in targets])
+    return [
+        PlannedLayer(name=name, targets=held, items=items)
+        for name, held, items in zip(names, targets, contents, strict=True)
+    ]
 
 
 def _plan_function(demand: Demand, layers: Iterable[PlannedLayer], infeasible: str | None) -> FunctionPlan:
@@ -161,5 +157,20 @@ def _make_problem(demands: Sequence[Demand], atoms: Sequence[_Atom], limits: Lim
         excess=(SCALE // 10,) * len(demands),
         rivals=tuple(rivals),
         apart=(0,) * len(atoms),
-        carriers=((1 << len(demands)) - 1,) * len(atoms),
+        carriers=_make_carriers(demands, atoms),
+    )
+
+
+def _make_carriers(demands: Sequence[Demand], atoms: Sequence[_Atom]) -> tuple[int, ...]:
+    """Which functions may take each atom: those on targets that every item of it fits."""
+    on_target: dict[Target, int] = {}
+    for position, demand in enumerate(demands):
+        on_target[demand.target] = on_target.get(demand.target, 0) | 1 << position
+    return tuple(
+        union(
+            functions
+            for target, functions in on_target.items()
+            if all(item.fits(target) for item in atom.items)
+        )
+        for atom in atoms
     )

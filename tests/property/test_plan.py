@@ -19,15 +19,24 @@ TARGETS = (
 MB = 1_048_576
 
 
+def item_for(index: int, version: str, size: int, target: Target, *, pure: bool) -> Item:
+    """What a target's lock holds: a wheel for all targets, or one of its own."""
+    digest = f"{index}-{version}" if pure else f"{index}-{version}-{target.slug}"
+    targets = TARGETS if pure else (target,)
+    return Item(name=f"d{index}", version=version, digest=digest, unzipped_size=size, targets=targets)
+
+
 @st.composite
 def demand_lists(draw: st.DrawFn) -> list[Demand]:
     sizes = draw(st.lists(st.integers(0, 120 * MB), min_size=1, max_size=12))
+    pure = draw(st.lists(st.booleans(), min_size=len(sizes), max_size=len(sizes)))
     versions = st.sampled_from(["1.0", "2.0"])
     demands = []
     for number in range(draw(st.integers(0, 12))):
         chosen = draw(st.sets(st.integers(0, len(sizes) - 1), max_size=8))
+        target = draw(st.sampled_from(TARGETS))
         needs = [
-            Item(name=f"d{index}", version=version, digest=f"{index}-{version}", unzipped_size=sizes[index])
+            item_for(index, version, sizes[index], target, pure=pure[index])
             for index in sorted(chosen)
             for version in [draw(versions)]
         ]
@@ -35,7 +44,7 @@ def demand_lists(draw: st.DrawFn) -> list[Demand]:
         demands.append(
             Demand(
                 function=f"f{number}",
-                target=draw(st.sampled_from(TARGETS)),
+                target=target,
                 needs=frozenset(needs),
                 code_size=draw(st.integers(0, 60 * MB)),
                 external_layers=external,
@@ -70,7 +79,10 @@ def test_every_function_is_covered_or_infeasible_by_itself(demands: list[Demand]
         assert len(function.layers) + demand.external_layers <= slots
         assert function.layers_size == sum(item.unzipped_size for item in held)
         assert function.unzipped_size <= limits.unzipped
-        assert all(layers[name].targets == (demand.target,) for name in function.layers)
+        assert all(item.fits(demand.target) for item in held)
+        assert all(demand.target in layers[name].targets for name in function.layers)
+    takers = {name: {f.target for f in plan.functions if name in f.layers} for name in layers}
+    assert {name: set(layer.targets) for name, layer in layers.items()} == takers
     assert {name for function in plan.functions for name in function.layers} == set(layers)
 
 

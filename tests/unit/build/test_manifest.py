@@ -11,7 +11,14 @@ import pytest
 import layerforge
 from layerforge.build.manifest import format_manifest, parse_manifest, read_manifest, write_manifest
 from layerforge.errors import BuildError
-from layerforge.model.artifact import Artifact, BuiltDistribution, CodeArtifact, Manifest, ManifestFunction
+from layerforge.model.artifact import (
+    Artifact,
+    BuiltDistribution,
+    CodeArtifact,
+    LayerBytecode,
+    Manifest,
+    ManifestFunction,
+)
 
 LAYER = Artifact(
     name="shop-numpy",
@@ -24,6 +31,22 @@ LAYER = Artifact(
     architectures=("x86_64",),
     distributions=(BuiltDistribution(name="numpy", version="2.3.1", unzipped_size=20),),
     input_digest="b" * 64,
+)
+COMPILED = replace(
+    LAYER,
+    name="shop-any-requests",
+    runtimes=("python3.12", "python3.13"),
+    architectures=("arm64", "x86_64"),
+    bytecode=tuple(
+        LayerBytecode(
+            runtime=f"python3.{minor}",
+            interpreter=f"cpython-3{minor} 3.{minor}.1 zlib 1.3.1",
+            image=image,
+            modules=2,
+            unzipped_size=7,
+        )
+        for minor, image in ((12, None), (13, "python@sha256:5d7a"))
+    ),
 )
 FUNCTION = ManifestFunction(
     target="python3.13-x86_64",
@@ -43,7 +66,7 @@ FUNCTION = ManifestFunction(
 )
 MANIFEST = Manifest(
     project="shop",
-    layers=(LAYER,),
+    layers=(COMPILED, LAYER),
     functions={"orders": FUNCTION, "inline": replace(FUNCTION, code=None, code_size=0, unzipped_size=20)},
 )
 
@@ -102,7 +125,7 @@ def without(key: str) -> dict[str, Any]:
         ),
         (
             format_manifest(MANIFEST).replace('"python3.13"', "313"),
-            "m.json: layers[0].runtimes[0]: unexpected int (expected str)",
+            "m.json: layers[0].runtimes[1]: unexpected int (expected str)",
         ),
         (
             format_manifest(MANIFEST).replace('"carried_excess": 0', '"carried": 0'),

@@ -33,14 +33,14 @@ def distribution(name: str, *requires: str, size: int = 1) -> Distribution:
     )
 
 
-def function(name: str, *layers: ExternalLayer) -> Function:
-    return Function(name=name, target=TARGET, source=None, external_layers=layers, origin=HERE)
+def function(name: str, *layers: ExternalLayer, target: Target = TARGET) -> Function:
+    return Function(name=name, target=target, source=None, external_layers=layers, origin=HERE)
 
 
-def lock(roots: dict[str, tuple[str, ...]], *distributions: Distribution) -> Lock:
+def lock(roots: dict[str, tuple[str, ...]], *distributions: Distribution, target: Target = TARGET) -> Lock:
     return Lock(
-        cohort="py313-x86-64",
-        target=TARGET,
+        cohort=target.slug,
+        target=target,
         distributions=distributions,
         functions=tuple(
             FunctionRoots(function=name, roots=tuple(Root(name=root, origin=HERE) for root in asked))
@@ -68,8 +68,10 @@ def test_a_demand_has_the_closure_and_what_else_takes_room() -> None:
             target=TARGET,
             needs=frozenset(
                 {
-                    Item(name="requests", version="1.0", digest="requests", unzipped_size=7),
-                    Item(name="idna", version="1.0", digest="idna", unzipped_size=3),
+                    Item(
+                        name="requests", version="1.0", digest="requests", unzipped_size=7, targets=(TARGET,)
+                    ),
+                    Item(name="idna", version="1.0", digest="idna", unzipped_size=3, targets=(TARGET,)),
                 }
             ),
             code_size=11,
@@ -95,6 +97,34 @@ def test_what_the_runtime_provides_goes_with_its_family_and_what_only_it_needs()
         [function(name) for name in "abc"], [held], code_sizes={}, runtime_provided=["boto3"]
     )
     assert [names(demand) for demand in demands] == [{"requests", "urllib3"}, set(), {"six"}]
+
+
+def test_the_same_wheel_is_the_same_item_for_every_target() -> None:
+    arm = Target(runtime="python3.12", architecture="arm64")
+    demands = make_demands(
+        [function("a"), function("b", target=arm)],
+        [
+            lock({"a": ("idna",)}, distribution("idna")),
+            lock({"b": ("idna",)}, distribution("idna"), target=arm),
+        ],
+        code_sizes={},
+    )
+    assert demands[0].needs == demands[1].needs
+    assert [item.targets for item in demands[0].needs] == [(arm, TARGET)]
+
+
+def test_what_each_target_builds_or_compiles_is_its_own() -> None:
+    arm = Target(runtime="python3.12", architecture="arm64")
+    local = Distribution(name="own", version="1.0", local=LocalSource(path="libs/own"), unzipped_size=1)
+    for one, within_runtimes in ((local, False), (distribution("idna"), True)):
+        first, second = make_demands(
+            [function("a"), function("b", target=arm)],
+            [lock({"a": (one.name,)}, one), lock({"b": (one.name,)}, one, target=arm)],
+            code_sizes={},
+            within_runtimes=within_runtimes,
+        )
+        assert [item.targets for item in first.needs] == [(TARGET,)]
+        assert not first.needs & second.needs
 
 
 def test_families_are_whole() -> None:

@@ -10,8 +10,14 @@ ARM = Target(runtime="python3.12", architecture="arm64")
 MB = 1_048_576
 
 
-def item(name: str, megabytes: float, *, version: str = "1.0") -> Item:
-    return Item(name=name, version=version, digest=f"{name}-{version}", unzipped_size=int(megabytes * MB))
+def item(name: str, megabytes: float, *targets: Target, version: str = "1.0") -> Item:
+    return Item(
+        name=name,
+        version=version,
+        digest="-".join([name, version, *(target.slug for target in targets)]),
+        unzipped_size=int(megabytes * MB),
+        targets=targets,
+    )
 
 
 def demand(
@@ -89,13 +95,57 @@ def test_a_small_distribution_rides_along_where_a_layer_would_cost_more() -> Non
     assert [f.carried_excess for f in made.functions] == [0, SIX.unzipped_size]
 
 
-def test_targets_share_nothing() -> None:
+def test_targets_share_what_fits_them_all() -> None:
     made = plan(demand("a", PYDANTIC), demand("b", PYDANTIC, target=ARM))
-    assert contents(made) == {
-        "shop-py312-arm64-pydantic": ("pydantic",),
-        "shop-py313-x86-64-pydantic": ("pydantic",),
+    assert made.layers == (PlannedLayer(name="shop-any-pydantic", targets=(ARM, X86), items=(PYDANTIC,)),)
+    assert attached(made) == {"a": ("shop-any-pydantic",), "b": ("shop-any-pydantic",)}
+
+
+def test_what_is_made_for_one_target_is_taken_by_no_other() -> None:
+    numpy, numpy_arm = item("numpy", 70, X86), item("numpy", 60, ARM)
+    made = plan(
+        demand("a", numpy, PYDANTIC), demand("b", numpy_arm, PYDANTIC, target=ARM), demand("c", PYDANTIC)
+    )
+    assert attached(made) == {
+        "a": ("shop-any-pydantic", "shop-py313-x86-64-numpy"),
+        "b": ("shop-any-pydantic", "shop-py312-arm64-numpy"),
+        "c": ("shop-any-pydantic",),
     }
-    assert attached(made) == {"a": ("shop-py313-x86-64-pydantic",), "b": ("shop-py312-arm64-pydantic",)}
+
+
+def test_a_function_carries_small_things_of_other_targets_where_they_fit_it() -> None:
+    small, small_arm = item("small", 0.1), item("small-arm", 0.1, ARM)
+    made = plan(demand("a", PYDANTIC), demand("b", PYDANTIC, small, small_arm, target=ARM))
+    items = {layer.name: layer.items for layer in made.layers}
+    carried = {f.function: {i.name for layer in f.layers for i in items[layer]} for f in made.functions}
+    assert carried["a"] <= {"pydantic", "small"}
+    assert carried["b"] == {"pydantic", "small", "small-arm"}
+
+
+def test_layers_are_named_after_what_their_targets_have_in_common() -> None:
+    other = Target(runtime="python3.13", architecture="arm64")
+    made = plan(
+        demand("a", PYDANTIC, item("abi3-lib", 9, X86, Target(runtime="python3.12", architecture="x86_64"))),
+        demand("b", PYDANTIC, target=other),
+        demand(
+            "c",
+            item("abi3-lib", 9, X86, Target(runtime="python3.12", architecture="x86_64")),
+            target=Target(runtime="python3.12", architecture="x86_64"),
+        ),
+    )
+    assert {layer.name: tuple(target.name for target in layer.targets) for layer in made.layers} == {
+        "shop-py313-pydantic": ("python3.13-arm64", "python3.13-x86_64"),
+        "shop-x86-64-abi3-lib": ("python3.12-x86_64", "python3.13-x86_64"),
+    }
+
+
+def test_versions_differ_between_targets_and_never_meet_in_a_function() -> None:
+    old, new = item("lib", 9, version="1.0"), item("lib", 9, version="2.0")
+    made = plan(demand("a", old, PYDANTIC), demand("b", new, PYDANTIC, target=ARM))
+    items = {layer.name: layer.items for layer in made.layers}
+    carried = {f.function: {i for layer in f.layers for i in items[layer]} for f in made.functions}
+    assert carried == {"a": {old, PYDANTIC}, "b": {new, PYDANTIC}}
+    assert [layer.name for layer in made.layers if PYDANTIC in layer.items] == ["shop-any-pydantic"]
 
 
 def test_two_versions_of_one_distribution_never_meet_in_a_function() -> None:
