@@ -18,7 +18,7 @@ BULK = 1_500_000
 @pytest.fixture
 def shared(shop: Shop, local_index: LocalIndex, make_wheel: MakeWheel) -> Shop:
     """The shop, with a large pure wheel that a function of each target asks for."""
-    files = {
+    files: dict[str, bytes | str] = {
         "bulky/__init__.py": "def main(): print('bulky')\n",
         "bulky/data": os.urandom(BULK),
     }
