@@ -8,6 +8,7 @@ from pathlib import Path
 from layerforge.model.container import ContainerSettings
 from layerforge.model.finding import Finding
 from layerforge.model.limits import Limits
+from layerforge.model.planning import FunctionPlanning, PlanSettings
 from layerforge.model.requirement import IndexOptions, Origin, RequirementSet
 from layerforge.model.target import Target
 
@@ -38,6 +39,7 @@ class Function:
     manifests: tuple[str, ...] = ()
     requirements: RequirementSet = RequirementSet()
     external_layers: tuple[ExternalLayer, ...] = ()
+    planning: FunctionPlanning = FunctionPlanning()
     origin: Origin
 
 
@@ -51,6 +53,7 @@ class ProjectSettings:
     bytecode: str = "auto"
     container: ContainerSettings = ContainerSettings()
     limits: Limits = Limits()
+    plan: PlanSettings = PlanSettings()
     runtime_provided: tuple[str, ...] = ()
     options: IndexOptions = IndexOptions()
     output: str = ".layerforge"

@@ -12,9 +12,11 @@ from typing import Any
 from layerforge.errors import ConfigError
 from layerforge.model.container import BYTECODE_MODES, ContainerSettings
 from layerforge.model.limits import LAYERS_PER_FUNCTION, UNZIPPED_LIMIT, Limits
+from layerforge.model.planning import FunctionPlanning, PlanSettings
 from layerforge.model.requirement import IndexOptions
 from layerforge.model.target import ARCHITECTURES, RUNTIMES
 from layerforge.project.container_config import parse_container
+from layerforge.project.plan_config import parse_function_plan, parse_plan
 from layerforge.project.runtime_provided import expand_families
 from layerforge.project.tables import Table
 
@@ -28,11 +30,11 @@ _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
 
 _TOP_KEYS = (
     "name", "template", "runtime", "architecture", "resolver", "builder", "bytecode", "output",
-    "layer-sizes", "functions", "index", "runtime-provided", "limits", "container", "publish",
+    "layer-sizes", "functions", "index", "runtime-provided", "limits", "plan", "container", "publish",
 )  # fmt: skip
 _FUNCTION_KEYS = (
     "source", "handler", "requirements", "extras", "groups", "runtime", "architecture", "layers",
-    "layer-sizes",
+    "layer-sizes", "weight", "bundle", "reserve-layers", "limits",
 )  # fmt: skip
 _INDEX_KEYS = (
     "url", "extra-urls", "find-links", "trusted-hosts", "only-binary", "no-binary", "no-index", "pre",
@@ -53,6 +55,7 @@ class FunctionConfig:
     architecture: str | None = None
     layers: tuple[str, ...] | None = None
     layer_sizes: Mapping[str, int] = field(default_factory=dict)
+    planning: FunctionPlanning = FunctionPlanning()
     line: int | None = None
 
 
@@ -78,6 +81,7 @@ class Config:
     layer_sizes: Mapping[str, int] = field(default_factory=dict)
     runtime_provided: tuple[str, ...] = ()
     limits: Limits = Limits()
+    plan: PlanSettings = PlanSettings()
     container: ContainerSettings = ContainerSettings()
     publish: Mapping[str, Any] = field(default_factory=dict)
 
@@ -98,6 +102,7 @@ def parse_config(
     """
     top = Table(data, path=path, keys=keys)
     top.check_keys(_TOP_KEYS)
+    limits = _limits(top.table("limits"), Limits())
     return Config(
         path=path,
         name=_project_name(top),
@@ -109,10 +114,11 @@ def parse_config(
         bytecode=top.string("bytecode", choices=BYTECODE_MODES) or BYTECODE_MODES[0],
         output=_inside(top, "output") or ".layerforge",
         options=_index_options(top.table("index"), os.environ if environment is None else environment),
-        functions=_functions(top.table("functions"), lines or {}),
+        functions=_functions(top.table("functions"), lines or {}, limits),
         layer_sizes=_layer_sizes(top),
         runtime_provided=_runtime_provided(top.table("runtime-provided")),
-        limits=_limits(top.table("limits")),
+        limits=limits,
+        plan=parse_plan(top.table("plan")),
         container=parse_container(top.table("container")),
         publish=top.table("publish").data,
     )
@@ -163,11 +169,11 @@ def _inside(table: Table, key: str) -> str | None:
     return path
 
 
-def _functions(table: Table, lines: Mapping[str, int]) -> tuple[FunctionConfig, ...]:
-    return tuple(_function(table, name, lines.get(name)) for name in table.data)
+def _functions(table: Table, lines: Mapping[str, int], limits: Limits) -> tuple[FunctionConfig, ...]:
+    return tuple(_function(table, name, lines.get(name), limits) for name in table.data)
 
 
-def _function(functions: Table, name: str, line: int | None) -> FunctionConfig:
+def _function(functions: Table, name: str, line: int | None, limits: Limits) -> FunctionConfig:
     if not is_function_name(name):
         raise ConfigError(
             "unexpected function name (expected letters, digits, - and _)", where=functions.where(name)
@@ -185,6 +191,9 @@ def _function(functions: Table, name: str, line: int | None) -> FunctionConfig:
         architecture=_architecture(table),
         layers=table.strings("layers"),
         layer_sizes=_layer_sizes(table),
+        planning=parse_function_plan(
+            table, _limits(table.table("limits"), limits) if "limits" in table.data else None
+        ),
         line=line,
     )
 
@@ -202,9 +211,8 @@ def _runtime_provided(table: Table) -> tuple[str, ...]:
         raise ConfigError(str(error), where=table.where("exclude")) from error
 
 
-def _limits(table: Table) -> Limits:
+def _limits(table: Table, defaults: Limits) -> Limits:
     table.check_keys(("unzipped", "layers", "warn-at"))
-    defaults = Limits()
     unzipped, layers, warn_at = table.size("unzipped"), table.integer("layers"), table.number("warn-at")
     if unzipped is not None and unzipped > UNZIPPED_LIMIT:
         raise ConfigError(

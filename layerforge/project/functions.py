@@ -10,6 +10,7 @@ from typing import Literal
 from layerforge.errors import ConfigError
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import ExternalLayer
+from layerforge.model.planning import FunctionPlanning
 from layerforge.model.requirement import Origin
 from layerforge.model.target import RUNTIMES, Target
 from layerforge.project.config import Config, FunctionConfig
@@ -36,6 +37,7 @@ class FunctionDraft:
     extras: tuple[str, ...]
     groups: tuple[str, ...]
     layers: tuple[ExternalLayer, ...]
+    planning: FunctionPlanning = FunctionPlanning()
     origin: Origin
 
 
@@ -201,6 +203,7 @@ def _draft(
         extras=own.extras,
         groups=own.groups,
         layers=layers,
+        planning=own.planning,
         origin=candidate.origin,
     )
 

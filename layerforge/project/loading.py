@@ -19,6 +19,7 @@ from layerforge.project.config_file import CONFIG_NAME, read_config
 from layerforge.project.discovery import find_function_folders, find_templates, name_folders
 from layerforge.project.functions import FunctionDraft, draft_functions
 from layerforge.project.paths import join_path, relative_path
+from layerforge.project.plan_contradictions import check_plan_settings
 from layerforge.project.sources import MISSING_CODE_HINT, list_code
 from layerforge.project.targets import find_runtime_remarks, places, some_of
 from layerforge.project.template_tree import TemplateTree, unique_names
@@ -87,6 +88,7 @@ def load_project(
             hint="name a function under [functions] in layerforge.toml",
         )
     functions = tuple(reading.function(draft, settings) for draft in drafts)
+    check_plan_settings(settings.plan, settings.limits, functions)
     remarks = find_runtime_remarks(functions, today=today or datetime.date.today())  # noqa: DTZ011 - AWS gives days
     return Project(
         root=root,
@@ -107,6 +109,7 @@ def _settings(config: Config, root: Path) -> ProjectSettings:
         bytecode=config.bytecode,
         container=config.container,
         limits=config.limits,
+        plan=config.plan,
         runtime_provided=config.runtime_provided,
         options=config.options,
         output=config.output,
@@ -220,6 +223,7 @@ class _Reading:
             manifests=manifests,
             requirements=asked,
             external_layers=draft.layers,
+            planning=draft.planning,
             origin=draft.origin,
         )
         self._remark(function)

@@ -19,6 +19,7 @@ from layerforge.model.container import ContainerSettings, RuntimeImage, SystemPa
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import ExternalLayer, Function, Project, ProjectSettings
 from layerforge.model.limits import Limits
+from layerforge.model.planning import Bundling, FunctionPlanning, NamedLayer, PlanSettings
 from layerforge.model.requirement import IndexOptions, Origin, Requirement, RequirementSet
 from layerforge.model.target import RUNTIMES, Target
 from layerforge.model.url import strip_credentials
@@ -27,13 +28,17 @@ from layerforge.project.fingerprint import Fingerprint, folders_that_decide, mat
 _KIND = "project"
 _USERINFO = re.compile(rb"(?<=://)[^\s/'\"]*@")
 _CLASSES = (
+    Bundling,
     ContainerSettings,
     ExternalLayer,
     Finding,
     Function,
+    FunctionPlanning,
     IndexOptions,
     Limits,
+    NamedLayer,
     Origin,
+    PlanSettings,
     ProjectSettings,
     Requirement,
     RequirementSet,

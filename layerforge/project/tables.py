@@ -29,6 +29,11 @@ class Table:
         """Name the place of a key: `layerforge.toml: functions.orders.source`."""
         return f"{self.path}: {'.'.join((*self.keys, *keys))}"
 
+    @property
+    def prefix(self) -> str:
+        """What leads the names of keys here: `layerforge.toml: functions.orders.`."""
+        return f"{self.path}: {''.join(f'{key}.' for key in self.keys)}"
+
     def check_keys(self, known: Iterable[str]) -> None:
         """Raise ConfigError for the first key that is not known, with the nearest one that is."""
         names = list(known)
