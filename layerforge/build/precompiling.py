@@ -195,12 +195,12 @@ def place_bytecode(asked: Mapping[str, Sequence[Compilation]], made: Made) -> La
 
 
 def fill_with_bytecode(
-    plan: LayerPlan, asked: Mapping[str, Sequence[Compilation]], made: Made, *, limit: int
+    plan: LayerPlan, asked: Mapping[str, Sequence[Compilation]], made: Made
 ) -> tuple[LayerPacks, tuple[Finding, ...]]:
-    """As much of it as every function has room for below `limit` (bytes unzipped), and what has no room."""
+    """As much of it as every function has room for below its limit, and what has no room."""
     parts = _parts(asked, made)
     costs = {layer: {part: code.cost for part, code in held.items()} for layer, held in parts.items() if held}
-    functions = {one.function: (one.layers, limit - one.unzipped_size) for one in plan.functions}
+    functions = {one.function: (one.layers, one.limit - one.unzipped_size) for one in plan.functions}
     chosen = choose_within_limits(costs, functions)
     findings = []
     for layer, held in sorted(costs.items()):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from layerforge.check.chains import required_by
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import Function
-from layerforge.model.limits import UNZIPPED_LIMIT, Limits
+from layerforge.model.limits import UNZIPPED_LIMIT
 from layerforge.model.lock import Lock
 from layerforge.model.plan import Demand, FunctionPlan, LayerPlan
 from layerforge.model.sizes import format_size
@@ -20,7 +20,6 @@ def find_limit_problems(
     demands: Sequence[Demand],
     locks: Sequence[Lock],
     functions: Iterable[Function],
-    limits: Limits,
 ) -> tuple[Finding, ...]:
     """Return what exceeds a limit (errors), comes near one, or cannot be judged (warnings)."""
     demand_of = {demand.function: demand for demand in demands}
@@ -28,11 +27,12 @@ def find_limit_problems(
     findings: list[Finding] = []
     for planned in plan.functions:
         demand, lock = demand_of[planned.function], lock_of.get(planned.function)
-        findings += _judge(planned, demand, lock, limits)
+        findings += _judge(planned, demand, lock)
     return (*findings, *_unknown_layers(functions))
 
 
-def _judge(planned: FunctionPlan, demand: Demand, lock: Lock | None, limits: Limits) -> list[Finding]:
+def _judge(planned: FunctionPlan, demand: Demand, lock: Lock | None) -> list[Finding]:
+    limits = demand.limits
     total = planned.unzipped_size if not planned.infeasible else demand.smallest_size
     name = planned.function
     if total > limits.unzipped:
@@ -43,7 +43,7 @@ def _judge(planned: FunctionPlan, demand: Demand, lock: Lock | None, limits: Lim
                 code="unzipped-size",
                 subject=name,
                 sentence=f"{name} needs {format_size(total)} unzipped, "
-                f"{format_size(over)} ({over:,} bytes) over {_limit_name(limits)}",
+                f"{format_size(over)} ({over:,} bytes) over {_limit_name(demand)}",
                 details=_dominating(demand, lock),
                 hint=_smaller_hint(demand),
             )
@@ -72,10 +72,10 @@ def _judge(planned: FunctionPlan, demand: Demand, lock: Lock | None, limits: Lim
     return []
 
 
-def _limit_name(limits: Limits) -> str:
-    if limits.unzipped == UNZIPPED_LIMIT:
+def _limit_name(demand: Demand) -> str:
+    if demand.limits.unzipped == UNZIPPED_LIMIT:
         return f"Lambda's {UNZIPPED_LIMIT // 2**20} MB"
-    return f"the {format_size(limits.unzipped)} that [limits] allows"
+    return f"the {format_size(demand.limits.unzipped)} that [{demand.limits_key}] allows"
 
 
 def _dominating(demand: Demand, lock: Lock | None) -> tuple[str, ...]:

@@ -224,8 +224,11 @@ def _text(options: Options, project: Project, done: Done) -> str:
     from layerforge.report.summary import summarise_build
     from layerforge.report.tables import format_tables, rows_of_manifest
 
+    limits = {f.name: f.planning.limits.unzipped for f in project.functions if f.planning.limits}
     tables = format_tables(
-        *rows_of_manifest(done.manifest), limit=project.settings.limits.unzipped, width=options.output.width
+        *rows_of_manifest(done.manifest, limits),
+        limit=project.settings.limits.unzipped,
+        width=options.output.width,
     )
     last = summarise_build(done.manifest, done.built, folder=done.folder, directory=Path.cwd())
     return f"{tables}\n\n{last}"

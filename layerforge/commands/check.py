@@ -91,13 +91,15 @@ def _judge(project: Project, code_sizes: dict[str, int]) -> Verdict:
     if reasons:
         raise stale_error(reasons, missing=not locks)
     planned = plan_layers(project, locks, code_sizes)
-    largest = max(planned.plan.functions, key=lambda f: (f.unzipped_size, f.function), default=None)
+    largest = max(
+        planned.plan.functions, key=lambda f: (f.unzipped_size / max(f.limit, 1), f.function), default=None
+    )
     return Verdict(
         findings=(*project.findings, *planned.findings),
         functions=len(planned.plan.functions),
         largest=largest.function if largest else "",
         largest_size=largest.unzipped_size if largest else 0,
-        limit=project.settings.limits.unzipped,
+        limit=largest.limit if largest else project.settings.limits.unzipped,
     )
 
 

@@ -194,9 +194,11 @@ def plan_layers(project: Project, locks: Sequence[Lock], code_sizes: dict[str, i
         runtime_provided=settings.runtime_provided,
         # Bytecode that counts from the start is of one runtime, and so is what a layer then holds.
         within_runtimes=settings.bytecode in ("on", "used"),
+        limits=settings.limits,
+        reserve_layers=settings.plan.reserve_layers,
     )
-    plan = make_layer_plan(demands, limits=settings.limits, prefix=settings.name)
-    findings = find_limit_problems(plan, demands, locks, project.functions, settings.limits)
+    plan = make_layer_plan(demands, prefix=settings.name, settings=settings.plan)
+    findings = find_limit_problems(plan, demands, locks, project.functions)
     return Planned(demands=demands, plan=plan, findings=findings)
 
 

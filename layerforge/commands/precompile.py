@@ -53,9 +53,7 @@ def precompile(
     asked = compilations(planned.plan, wanted_by_layer(planned.plan, locks))
     made = precompiler.bytecode({one for ones in asked.values() for one in ones})
     if project.settings.bytecode == "auto":
-        packs, left_out = fill_with_bytecode(
-            planned.plan, asked, made, limit=project.settings.limits.unzipped
-        )
+        packs, left_out = fill_with_bytecode(planned.plan, asked, made)
         return Precompiled(
             planned=planned,
             locks=tuple(locks),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from layerforge.model.limits import UNZIPPED_LIMIT, Limits
 from layerforge.model.target import Target
 
 
@@ -36,7 +37,9 @@ class Item:
 class Demand:
     """What one function needs from layers, and what room it leaves them.
 
-    `code_size`, `external_size` in bytes unzipped; `external_layers` counts layers from elsewhere.
+    `code_size`, `external_size` in bytes unzipped; `external_layers` counts layers from elsewhere,
+    `reserved_layers` places that are to stay free. `limits_key` is where its limits stand in the
+    config. `weight`: for how many functions its bytes carried in excess count.
     """
 
     function: str
@@ -45,6 +48,20 @@ class Demand:
     code_size: int = 0
     external_layers: int = 0
     external_size: int = 0
+    reserved_layers: int = 0
+    limits: Limits = Limits()
+    limits_key: str = "limits"
+    weight: float = 1.0
+
+    @property
+    def slots(self) -> int:
+        """How many layers of ours it can take."""
+        return self.limits.layers - self.external_layers - self.reserved_layers
+
+    @property
+    def room(self) -> int:
+        """Bytes that its layers may hold."""
+        return self.limits.unzipped - self.code_size - self.external_size
 
     @property
     def needed_size(self) -> int:
@@ -91,7 +108,8 @@ class PlannedLayer:
 class FunctionPlan:
     """The layers that one function takes, in the order in which they are attached. All bytes unzipped.
 
-    `infeasible` is the reason, in words, why the function gets no layers.
+    `limit` is what it may hold: Lambda's limit, or the user's budget. `infeasible` is the reason, in
+    words, why the function gets no layers.
     """
 
     function: str
@@ -102,6 +120,7 @@ class FunctionPlan:
     code_size: int
     needed_size: int
     layers_size: int
+    limit: int = UNZIPPED_LIMIT
     infeasible: str | None = None
 
     @property

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from layerforge.errors import StaleLockError
 from layerforge.model.function import Function
+from layerforge.model.limits import Limits
 from layerforge.model.lock import Distribution, Lock, closure
 from layerforge.model.plan import Demand, Item
 from layerforge.plan.sharing import make_sharing
@@ -20,6 +21,8 @@ def make_demands(
     code_sizes: Mapping[str, int],
     runtime_provided: Collection[str] = (),
     within_runtimes: bool = False,
+    limits: Limits = Limits(),
+    reserve_layers: int = 0,
 ) -> tuple[Demand, ...]:
     """Return one demand per function, sorted by name.
 
@@ -27,6 +30,7 @@ def make_demands(
     out, together with whatever only that would have brought in; it stays in the lock, so that
     everything else is resolved to fit it. An external layer of unknown size counts as 0 bytes.
     `within_runtimes`: see `Sharing`.
+    `limits` and `reserve_layers` are for functions that have none of their own.
 
     Raises StaleLockError if no lock serves a function.
     """
@@ -50,6 +54,7 @@ def make_demands(
             )
         lock, roots = served[function.name]
         names = closure(distributions[lock.cohort], roots)
+        own = function.planning
         demands.append(
             Demand(
                 function=function.name,
@@ -58,6 +63,10 @@ def make_demands(
                 code_size=code_sizes.get(function.name, 0),
                 external_layers=len(function.external_layers),
                 external_size=sum(layer.unzipped_size or 0 for layer in function.external_layers),
+                reserved_layers=reserve_layers if own.reserve_layers is None else own.reserve_layers,
+                limits=own.limits or limits,
+                limits_key=f"functions.{function.name}.limits" if own.limits else "limits",
+                weight=own.weight,
             )
         )
     return tuple(demands)

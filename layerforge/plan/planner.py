@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from layerforge.model.counts import count
-from layerforge.model.limits import UNZIPPED_LIMIT, Limits
+from layerforge.model.counts import count, some_of
+from layerforge.model.limits import UNZIPPED_LIMIT
 from layerforge.model.plan import Demand, FunctionPlan, Item, LayerPlan, PlannedLayer
+from layerforge.model.planning import PlanSettings
 from layerforge.model.sizes import format_size
 from layerforge.model.target import Target, shared_slug
 from layerforge.plan.names import name_layers
-from layerforge.plan.problem import SCALE, Layer, Problem, Room, bits, union
-from layerforge.plan.solving import solve
+from layerforge.plan.problem import SCALE, Layer, Prices, Problem, Room, bits, union
+from layerforge.plan.separation import foes_of, part, relieve
+from layerforge.plan.solving import Effort, solve
 
 
-def make_layer_plan(demands: Sequence[Demand], *, limits: Limits, prefix: str) -> LayerPlan:
+def make_layer_plan(
+    demands: Sequence[Demand], *, prefix: str, settings: PlanSettings = PlanSettings()
+) -> LayerPlan:
     """Plan layers for every function that can be served; the others carry the reason why not.
 
-    A function gets at most `limits.layers` layers, those from elsewhere included, and its code,
-    its layers and those from elsewhere hold at most `limits.unzipped` bytes. A layer serves all
-    targets that its distributions fit (`Item.targets`). They are named
+    A function gets at most as many layers as its limits allow, those from elsewhere and places that are
+    reserved included; its code, its layers and those from elsewhere hold at most its limit. A layer serves
+    all targets that its distributions fit (`Item.targets`). They are named
     `<prefix>-<what its targets have in common>-<what dominates them>`.
     """
     demands = sorted(demands, key=lambda demand: demand.function)
-    reasons = {demand.function: _why_infeasible(demand, limits) for demand in demands}
+    foes = foes_of(settings.apart)
+    reasons = {demand.function: _why_infeasible(demand, foes) for demand in demands}
     served = [demand for demand in demands if demand.needs and not reasons[demand.function]]
-    atoms = _make_atoms(served)
-    solved = solve(_make_problem(served, atoms, limits))
+    atoms = _make_atoms(served, foes)
+    problem = _make_problem(served, atoms, foes, settings)
+    solved = relieve(problem, solve(problem, effort=Effort(settings.effort)))
     layers = _name(solved, served, atoms, prefix=prefix)
     taken: dict[str, list[PlannedLayer]] = {demand.function: [] for demand in demands}
     for layer, found in zip(layers, solved, strict=True):
@@ -65,28 +71,35 @@ def _plan_function(demand: Demand, layers: Iterable[PlannedLayer], infeasible: s
         code_size=demand.code_size,
         needed_size=demand.needed_size,
         layers_size=sum(layer.unzipped_size for layer in attached),
+        limit=demand.limits.unzipped,
         infeasible=infeasible,
     )
 
 
-def _why_infeasible(demand: Demand, limits: Limits) -> str | None:
-    """Say why no plan whatsoever can serve a function: each that passes fits in one layer of its own."""
-    total = demand.smallest_size
+def _why_infeasible(demand: Demand, foes: Mapping[str, frozenset[str]]) -> str | None:
+    """Say why no plan whatsoever can serve a function: each that passes fits in layers of its own."""
+    total, limits = demand.smallest_size, demand.limits
     if total > limits.unzipped:
         over = total - limits.unzipped
         return (
-            f"needs {format_size(total)} unzipped, {_amount(over)} over {_limit_name(limits)}{_parts(demand)}"
+            f"needs {format_size(total)} unzipped, {_amount(over)} over {_limit_name(demand)}{_parts(demand)}"
         )
-    slots = limits.layers - demand.external_layers
-    if slots < 0:
-        held = count(demand.external_layers, "layer")
-        return f"has {held} from elsewhere, {-slots} more than the {limits.layers} allowed"
-    if demand.needs and slots < 1:
+    if demand.slots < 0:
+        return f"has {_taken(demand)}, {-demand.slots} more than the {limits.layers} allowed"
+    if demand.needs and demand.slots < 1:
         return (
-            f"has no room for a layer: {count(demand.external_layers, 'layer')} from elsewhere take all of "
+            f"has no room for a layer: {_taken(demand)} take all of "
             f"its {limits.layers}, and {format_size(demand.needed_size)} of distributions need one"
         )
+    if part([item.name for item in demand.needs], foes, most=demand.slots) is None:
+        parted = some_of(sorted(foes.keys() & {item.name for item in demand.needs}))
+        return f"can take {count(demand.slots, 'layer')}, too few to keep {parted} apart (plan.apart)"
     return None
+
+
+def _taken(demand: Demand) -> str:
+    held = f"{count(demand.external_layers, 'layer')} from elsewhere"
+    return f"{held} and {demand.reserved_layers} reserved" if demand.reserved_layers else held
 
 
 def _amount(size: int) -> str:
@@ -94,10 +107,10 @@ def _amount(size: int) -> str:
     return format_size(size) if size >= 1_048_576 else f"{size:,} bytes"
 
 
-def _limit_name(limits: Limits) -> str:
-    if limits.unzipped == UNZIPPED_LIMIT:
+def _limit_name(demand: Demand) -> str:
+    if demand.limits.unzipped == UNZIPPED_LIMIT:
         return "Lambda's 250 MB"
-    return f"the budget of {format_size(limits.unzipped)}"
+    return f"the budget of {format_size(demand.limits.unzipped)}"
 
 
 def _parts(demand: Demand) -> str:
@@ -119,20 +132,27 @@ class _Atom:
         return sum(item.unzipped_size for item in self.items)
 
 
-def _make_atoms(demands: Sequence[Demand]) -> list[_Atom]:
+def _make_atoms(demands: Sequence[Demand], parted: Collection[str]) -> list[_Atom]:
     users: dict[Item, int] = {}
     for position, demand in enumerate(demands):
         for item in demand.needs:
             users[item] = users.get(item, 0) | 1 << position
-    groups: dict[int, list[Item]] = {}
+    groups: dict[tuple[int, str], list[Item]] = {}
     for item in sorted(users):
-        groups.setdefault(users[item], []).append(item)
+        # What is kept apart from others may part from whatever it is needed with.
+        groups.setdefault((users[item], item.name if item.name in parted else ""), []).append(item)
     return sorted(
-        (_Atom(items=tuple(items), users=mask) for mask, items in groups.items()), key=lambda atom: atom.items
+        (_Atom(items=tuple(items), users=mask) for (mask, _), items in groups.items()),
+        key=lambda atom: atom.items,
     )
 
 
-def _make_problem(demands: Sequence[Demand], atoms: Sequence[_Atom], limits: Limits) -> Problem:
+def _make_problem(
+    demands: Sequence[Demand],
+    atoms: Sequence[_Atom],
+    foes: Mapping[str, frozenset[str]],
+    settings: PlanSettings,
+) -> Problem:
     needs = [0] * len(demands)
     holders: dict[str, int] = {}
     for index, atom in enumerate(atoms):
@@ -147,17 +167,23 @@ def _make_problem(demands: Sequence[Demand], atoms: Sequence[_Atom], limits: Lim
     return Problem(
         sizes=tuple(atom.size for atom in atoms),
         needs=tuple(needs),
-        rooms=tuple(
-            Room(
-                slots=limits.layers - demand.external_layers,
-                size=limits.unzipped - demand.code_size - demand.external_size,
-            )
-            for demand in demands
-        ),
-        excess=(SCALE // 10,) * len(demands),
+        rooms=tuple(Room(slots=demand.slots, size=demand.room) for demand in demands),
+        excess=tuple(round(SCALE * settings.excess_weight * demand.weight) for demand in demands),
         rivals=tuple(rivals),
-        apart=(0,) * len(atoms),
+        apart=tuple(
+            union(holders.get(foe, 0) for item in atom.items for foe in foes.get(item.name, ()))
+            for atom in atoms
+        ),
         carriers=_make_carriers(demands, atoms),
+        prices=_prices(settings),
+    )
+
+
+def _prices(settings: PlanSettings) -> Prices:
+    return Prices(
+        layer=SCALE * settings.layer_cost,
+        renewed=round(SCALE * settings.change_weight),
+        attached=SCALE * settings.attach_cost,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from layerforge.errors import ConfigError
+from layerforge.model.counts import some_of
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import ExternalLayer
 from layerforge.model.planning import FunctionPlanning
@@ -16,7 +17,7 @@ from layerforge.model.target import RUNTIMES, Target
 from layerforge.project.config import Config, FunctionConfig
 from layerforge.project.intrinsics import Unknown
 from layerforge.project.paths import join_path
-from layerforge.project.targets import TargetChoice, places, some_of
+from layerforge.project.targets import TargetChoice, places
 from layerforge.project.template import LayerUse, TemplateFunction
 from layerforge.project.template_tree import LocatedFunction
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from layerforge.errors import ConfigError
-from layerforge.model.counts import count
+from layerforge.model.counts import count, some_of
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import Function, Project, ProjectSettings
 from layerforge.model.requirement import IndexOptions, RequirementSet
@@ -21,7 +21,7 @@ from layerforge.project.functions import FunctionDraft, draft_functions
 from layerforge.project.paths import join_path, relative_path
 from layerforge.project.plan_contradictions import check_plan_settings
 from layerforge.project.sources import MISSING_CODE_HINT, list_code
-from layerforge.project.targets import find_runtime_remarks, places, some_of
+from layerforge.project.targets import find_runtime_remarks, places
 from layerforge.project.template_tree import TemplateTree, unique_names
 
 # What is taken for functions that were found as folders and of which nothing tells the runtime.

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from layerforge.errors import ConfigError
+from layerforge.model.counts import some_of
 from layerforge.model.function import Function
 from layerforge.model.limits import Limits
 from layerforge.model.planning import NamedLayer, PlanSettings, matches
-from layerforge.project.targets import some_of
 
 _WILDCARDS = frozenset("*?[")
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from layerforge.errors import ConfigError
+from layerforge.model.counts import some_of
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import Function
 from layerforge.model.requirement import Origin
@@ -15,15 +16,7 @@ from layerforge.project.config import Config, FunctionConfig
 from layerforge.project.intrinsics import Unknown
 from layerforge.project.template import TemplateFunction
 
-_MOST_NAMES = 5
 DEFAULT_ARCHITECTURE = "x86_64"
-
-
-def some_of(names: Sequence[str]) -> str:
-    """Name a few and count the rest: `a, b and 198 more`."""
-    if len(names) <= _MOST_NAMES:
-        return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    return f"{', '.join(names[:_MOST_NAMES])} and {len(names) - _MOST_NAMES} more"
 
 
 def places(members: Iterable[tuple[str, Origin]]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from layerforge.model.artifact import Manifest
@@ -27,7 +27,10 @@ class LayerRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FunctionRow:
-    """A function as the table shows it; bytes. `dominated_by` names what is largest in it."""
+    """A function as the table shows it; bytes. `dominated_by` names what is largest in it.
+
+    `limit` is its own, None where it is that of the others.
+    """
 
     name: str
     target: str
@@ -38,6 +41,7 @@ class FunctionRow:
     excess: int
     dominated_by: str
     problem: str | None = None
+    limit: int | None = None
 
 
 def rows_of_plan(plan: LayerPlan) -> tuple[tuple[LayerRow, ...], tuple[FunctionRow, ...]]:
@@ -66,14 +70,17 @@ def rows_of_plan(plan: LayerPlan) -> tuple[tuple[LayerRow, ...], tuple[FunctionR
             excess=f.carried_excess,
             dominated_by=_largest([contents[layer] for layer in f.layers], f.code_size),
             problem=f.infeasible,
+            limit=f.limit,
         )
         for f in plan.functions
     )
     return layers, functions
 
 
-def rows_of_manifest(manifest: Manifest) -> tuple[tuple[LayerRow, ...], tuple[FunctionRow, ...]]:
-    """Make the rows of what was built."""
+def rows_of_manifest(
+    manifest: Manifest, limits: Mapping[str, int]
+) -> tuple[tuple[LayerRow, ...], tuple[FunctionRow, ...]]:
+    """Make the rows of what was built; `limits` are those of functions that have their own, in bytes."""
     contents = {
         layer.name: tuple((d.name, d.version, d.unzipped_size) for d in layer.distributions)
         for layer in manifest.layers
@@ -102,6 +109,7 @@ def rows_of_manifest(manifest: Manifest) -> tuple[tuple[LayerRow, ...], tuple[Fu
             unzipped=f.unzipped_size,
             excess=f.carried_excess,
             dominated_by=_largest([contents[layer] for layer in f.layers], f.code_size),
+            limit=limits.get(name),
         )
         for name, f in manifest.functions.items()
     )
@@ -147,11 +155,16 @@ def _function_table(functions: Sequence[FunctionRow], limit: int, width: int | N
     shown = ordered if width is None else ordered[:SHOWN_ROWS]
     excesses = [format_size(f.excess) if f.excess else "" for f in shown]
     layer_counts = ["-" if f.problem else str(len(f.layers) + f.external_layers) for f in shown]
+    own = any(f.limit not in {None, limit} for f in functions)
     columns = [
         Column("function", [f.name for f in shown]),
         Column("target", [f.target for f in shown]),
         Column("layers", layer_counts, right=True),
-        Column(f"of {format_size(limit)}", [_share(f, limit) for f in shown], right=True),
+        Column(
+            "of its limit" if own else f"of {format_size(limit)}",
+            [_share(f, limit) for f in shown],
+            right=True,
+        ),
         *([Column("not needed", excesses, right=True)] if any(excesses) else []),
         Column("largest part", ["" if f.problem else f.dominated_by for f in shown]),
     ]
@@ -164,7 +177,8 @@ def _function_table(functions: Sequence[FunctionRow], limit: int, width: int | N
 def _share(function: FunctionRow, limit: int) -> str:
     if function.problem:
         return "does not fit"
-    share = f"{function.unzipped / limit:.0%}" if limit else ""
+    allowed = function.limit or limit
+    share = f"{function.unzipped / allowed:.0%}" if allowed else ""
     return f"{format_size(function.unzipped)} {share:>4}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -58,7 +59,7 @@ def demand_lists(draw: st.DrawFn) -> list[Demand]:
 @settings(max_examples=300, deadline=None)
 def test_every_function_is_covered_or_infeasible_by_itself(demands: list[Demand], slots: int) -> None:
     limits = Limits(layers=slots)
-    plan = make_layer_plan(demands, limits=limits, prefix="p")
+    plan = make_layer_plan([replace(one, limits=limits) for one in demands], prefix="p")
     layers = {layer.name: layer for layer in plan.layers}
     asked = {demand.function: demand for demand in demands}
     assert [f.function for f in plan.functions] == sorted(asked)
@@ -91,16 +92,13 @@ def test_every_function_is_covered_or_infeasible_by_itself(demands: list[Demand]
 def test_the_order_of_the_input_is_irrelevant(demands: list[Demand], random: object) -> None:
     shuffled = list(demands)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    limits = Limits()
-    assert make_layer_plan(demands, limits=limits, prefix="p") == make_layer_plan(
-        shuffled, limits=limits, prefix="p"
-    )
+    assert make_layer_plan(demands, prefix="p") == make_layer_plan(shuffled, prefix="p")
 
 
 @given(demand_lists())
 @settings(max_examples=150, deadline=None)
 def test_layer_names_are_unique_and_fit_aws(demands: list[Demand]) -> None:
-    names = [layer.name for layer in make_layer_plan(demands, limits=Limits(), prefix="shop").layers]
+    names = [layer.name for layer in make_layer_plan(demands, prefix="shop").layers]
     assert len(names) == len(set(names))
     assert all(re.fullmatch(r"[a-zA-Z0-9_-]{1,140}", name) for name in names)
 
@@ -108,7 +106,7 @@ def test_layer_names_are_unique_and_fit_aws(demands: list[Demand]) -> None:
 @given(demand_lists())
 @settings(max_examples=150, deadline=None)
 def test_no_layer_holds_what_none_of_its_functions_needs(demands: list[Demand]) -> None:
-    plan = make_layer_plan(demands, limits=Limits(), prefix="p")
+    plan = make_layer_plan(demands, prefix="p")
     needs = {demand.function: demand.needs for demand in demands}
     for layer in plan.layers:
         users = [f.function for f in plan.functions if layer.name in f.layers]

@@ -68,7 +68,7 @@ def planned(demand: Demand, *, infeasible: str | None = None) -> LayerPlan:
 
 
 def problems(plan: LayerPlan, demand: Demand, limits: Limits = Limits()) -> tuple[Finding, ...]:
-    return find_limit_problems(plan, [demand], [LOCK], [], limits)
+    return find_limit_problems(plan, [replace(demand, limits=limits)], [LOCK], [])
 
 
 def test_over_the_limit_names_bytes_the_largest_and_who_asked() -> None:
@@ -122,6 +122,15 @@ def test_own_budget_is_named_as_such() -> None:
     )
 
 
+def test_a_budget_of_the_function_is_named_as_its_own() -> None:
+    demand = replace(orders((PYARROW,)), limits_key="functions.orders.limits")
+    (finding,) = problems(planned(demand), demand, Limits(unzipped=100 * MB))
+    assert finding.sentence == (
+        "orders needs 140.0 MB unzipped, 40.0 MB (41,943,040 bytes) over the 100.0 MB "
+        "that [functions.orders.limits] allows"
+    )
+
+
 def test_close_to_the_limit_is_a_warning() -> None:
     demand = orders((PYARROW, SCIPY))
     (finding,) = problems(planned(demand), demand)
@@ -172,7 +181,7 @@ def test_layer_of_unknown_size_is_warned_about_once(takers: list[str], sentence:
         for name in takers
     ]
     plan = LayerPlan(layers=(), functions=())
-    (finding,) = find_limit_problems(plan, [orders(())], [], functions, Limits())
+    (finding,) = find_limit_problems(plan, [orders(())], [], functions)
     assert (finding.sentence, finding.where) == (sentence, "template.yaml:7")
     assert finding.hint == (
         'write its unzipped size into layerforge.toml, under [layer-sizes]: "arn:other:7" = "12 MB"'

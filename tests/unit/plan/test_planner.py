@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from layerforge.model.limits import Limits
 from layerforge.model.plan import Demand, FunctionPlan, Item, LayerPlan, PlannedLayer
 from layerforge.model.target import Target
@@ -39,7 +41,7 @@ def demand(
 
 
 def plan(*demands: Demand, limits: Limits = Limits()) -> LayerPlan:
-    return make_layer_plan(demands, limits=limits, prefix="shop")
+    return make_layer_plan([replace(one, limits=limits) for one in demands], prefix="shop")
 
 
 def contents(made: LayerPlan) -> dict[str, tuple[str, ...]]:
