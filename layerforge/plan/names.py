@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from layerforge.model.plan import Item
 
@@ -15,31 +15,59 @@ _NOT_ALLOWED = re.compile(r"[^a-zA-Z0-9_-]+")
 _DIGEST_LENGTH = 8
 
 
-def name_layers(contents: Sequence[Sequence[Item]], *, prefixes: Sequence[str]) -> tuple[str, ...]:
-    """Name each layer `<its prefix>-<largest distribution>`; names are unique.
+def name_layers(
+    contents: Sequence[Sequence[Item]],
+    *,
+    prefixes: Sequence[str],
+    kept: Sequence[str | None] | None = None,
+    bases: Collection[int] = (),
+    taken: Collection[str] = (),
+) -> tuple[str, ...]:
+    """Name each layer `<its prefix>-<largest distribution>`; names are unique, and none is in `taken`.
 
-    Where two would be alike, more of their distributions are named, largest first. Where two
-    layers hold the same distributions at different versions, a digest of these tells them apart.
+    A layer with a name in `kept` has that one. The layers whose positions are in `bases` are called
+    `base`, unless a distribution makes up half of one. Where two would be alike, more of their
+    distributions are named, largest first. Where two layers hold the same distributions at different
+    versions, a digest of these tells them apart.
     """
-    ranked = [[item.name for item in sorted(items, key=_by_size)] for items in contents]
+    kept = kept or [None] * len(contents)
+    ranked = [
+        _parts(items, is_base=position in bases) if kept[position] is None else []
+        for position, items in enumerate(contents)
+    ]
+    in_use = frozenset(taken).union(name for name in kept if name is not None)
     shown = [1] * len(contents)
     while True:
         names = [
-            _join(prefix, names[:count]) for prefix, names, count in zip(prefixes, ranked, shown, strict=True)
+            name or _join(prefix, parts[:count])
+            for name, prefix, parts, count in zip(kept, prefixes, ranked, shown, strict=True)
         ]
-        alike = {name for name, times in Counter(names).items() if times > 1}
-        if not alike:
+        times = Counter(names)
+        alike = [
+            old is None and (times[name] > 1 or name in in_use)
+            for old, name in zip(kept, names, strict=True)
+        ]
+        if not any(alike):
             return tuple(names)
         grown = [
-            min(count + (name in alike), len(all_names))
-            for name, count, all_names in zip(names, shown, ranked, strict=True)
+            min(count + same, len(parts)) for same, count, parts in zip(alike, shown, ranked, strict=True)
         ]
         if grown == shown:
             return tuple(
-                _join(prefix, [*parts[:1], _digest(items)]) if name in alike else name
-                for prefix, name, parts, items in zip(prefixes, names, ranked, contents, strict=True)
+                _join(prefix, [*parts[:1], _digest(items)]) if same else name
+                for prefix, name, parts, items, same in zip(
+                    prefixes, names, ranked, contents, alike, strict=True
+                )
             )
         shown = grown
+
+
+def _parts(items: Sequence[Item], *, is_base: bool) -> list[str]:
+    """What a layer may be named after, what comes first before all else."""
+    ordered = sorted(items, key=_by_size)
+    names = [item.name for item in ordered]
+    dominated = 2 * ordered[0].unzipped_size >= sum(item.unzipped_size for item in items)
+    return names if dominated or not is_base else ["base", *names]
 
 
 def _by_size(item: Item) -> tuple[int, str]:
