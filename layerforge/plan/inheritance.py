@@ -1,4 +1,4 @@
-"""Which layer of a new plan is which layer of the plan before: it keeps its name, whatever dominates it now."""
+"""Which layer of a new plan is one of the plan before: it keeps its name, whatever dominates it now."""
 
 from __future__ import annotations
 

@@ -68,10 +68,10 @@ def digest_of_settings(settings: PlanSettings, prefix: str) -> str:
 
 def keep_plan(
     previous: PreviousPlan, demands: Sequence[Demand], settings: PlanSettings, *, prefix: str
-) -> tuple[PlannedLayer, ...] | None:
-    """The layers that there were, filled with what is locked now; None where they cannot be kept.
+) -> tuple[tuple[PlannedLayer, ...], Mapping[str, Sequence[str]]] | None:
+    """The layers that there were, filled with what is locked now, and by function those that it takes.
 
-    `demands` are those of functions that can be served; which of them takes which layer is as it was.
+    None where they cannot be kept. `demands` are those of functions that can be served.
     """
     if previous.settings != digest_of_settings(settings, prefix):
         return None
@@ -86,14 +86,15 @@ def keep_plan(
             if layer_name not in users:
                 return None
             users[layer_name].append(by_name[name])
-    layers = [_fill(layer, users[layer.name]) for layer in previous.layers]
-    kept = {layer.name: layer for layer in layers if layer is not None}
-    if len(kept) != len(layers):
+    filled = [_fill(layer, users[layer.name]) for layer in previous.layers]
+    kept = {layer.name: layer for layer in filled if layer is not None}
+    if len(kept) != len(filled):
         return None
     for name, demand in by_name.items():
         if not _serves(demand, [kept[layer] for layer in previous.functions[name].layers]):
             return None
-    return tuple(kept[name] for name in sorted(kept))
+    layers = tuple(kept[name] for name in sorted(kept))
+    return layers, {name: function.layers for name, function in previous.functions.items()}
 
 
 def _fill(layer: PreviousLayer, users: Sequence[Demand]) -> PlannedLayer | None:

@@ -60,9 +60,8 @@ class Fixed:
 
     def rivals(self, demand: Demand, item: Item) -> bool:
         """Whether `item` may not come to a function because its named layers hold another of that name."""
-        return any(
-            held.name == item.name and held != item for layer in self.of(demand) for held in layer.items
-        )
+        layers = self.taken.get(demand.function, ())
+        return any(held.name == item.name and held != item for layer in layers for held in layer.items)
 
 
 def fix_layers(demands: Sequence[Demand], settings: PlanSettings) -> Fixed:

@@ -39,13 +39,12 @@ def name_layers(
     shown = [1] * len(contents)
     while True:
         names = [
-            name or _join(prefix, parts[:count])
+            name or name_layer(prefix, parts[:count])
             for name, prefix, parts, count in zip(kept, prefixes, ranked, shown, strict=True)
         ]
         times = Counter(names)
         alike = [
-            old is None and (times[name] > 1 or name in in_use)
-            for old, name in zip(kept, names, strict=True)
+            old is None and (times[name] > 1 or name in in_use) for old, name in zip(kept, names, strict=True)
         ]
         if not any(alike):
             return tuple(names)
@@ -54,7 +53,7 @@ def name_layers(
         ]
         if grown == shown:
             return tuple(
-                _join(prefix, [*parts[:1], _digest(items)]) if same else name
+                name_layer(prefix, [*parts[:1], _digest(items)]) if same else name
                 for prefix, name, parts, items, same in zip(
                     prefixes, names, ranked, contents, alike, strict=True
                 )
@@ -74,7 +73,8 @@ def _by_size(item: Item) -> tuple[int, str]:
     return -item.unzipped_size, item.name
 
 
-def _join(prefix: str, parts: Sequence[str]) -> str:
+def name_layer(prefix: str, parts: Sequence[str]) -> str:
+    """Join what a layer is named after; a name that is too long is cut, and ends with a digest."""
     whole = _NOT_ALLOWED.sub("-", "-".join([prefix, *parts])).strip("-")
     if len(whole) <= NAME_LIMIT:
         return whole

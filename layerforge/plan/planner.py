@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
-from layerforge.model.counts import count, some_of
-from layerforge.model.limits import UNZIPPED_LIMIT
-from layerforge.model.plan import Demand, FunctionPlan, Item, LayerPlan, PlannedLayer
+from layerforge.errors import ConfigError
+from layerforge.model.counts import count
+from layerforge.model.plan import Demand, FunctionPlan, LayerPlan, PlannedLayer
 from layerforge.model.planning import PlanSettings
-from layerforge.model.sizes import format_size
-from layerforge.model.target import Target, shared_slug
-from layerforge.plan.names import name_layers
-from layerforge.plan.problem import SCALE, Layer, Prices, Problem, Room, bits, union
-from layerforge.plan.separation import foes_of, part, relieve
+from layerforge.model.previous import PreviousPlan
+from layerforge.model.target import shared_slug
+from layerforge.plan.feasibility import why_infeasible
+from layerforge.plan.inheritance import Heir, inherit_names
+from layerforge.plan.instance import Instance, make_instance
+from layerforge.plan.keeping import keep_plan
+from layerforge.plan.named import Fixed, FixedLayer, fix_layers
+from layerforge.plan.names import name_layer, name_layers
+from layerforge.plan.problem import Layer
+from layerforge.plan.separation import foes_of, relieve
 from layerforge.plan.solving import Effort, solve
+
+# Fewer functions than this have nothing that one would call their base.
+_LEAST_FOR_BASE = 3
 
 
 def make_layer_plan(
-    demands: Sequence[Demand], *, prefix: str, settings: PlanSettings = PlanSettings()
+    demands: Sequence[Demand],
+    *,
+    prefix: str,
+    settings: PlanSettings = PlanSettings(),
+    previous: PreviousPlan | None = None,
 ) -> LayerPlan:
     """Plan layers for every function that can be served; the others carry the reason why not.
 
@@ -26,38 +37,103 @@ def make_layer_plan(
     reserved included; its code, its layers and those from elsewhere hold at most its limit. A layer serves
     all targets that its distributions fit (`Item.targets`). They are named
     `<prefix>-<what its targets have in common>-<what dominates them>`.
+
+    The `previous` plan is kept to the letter where nothing that matters has changed, and what is planned
+    instead stays close to it.
+
+    Raises ConfigError where `settings` ask for what cannot be.
     """
     demands = sorted(demands, key=lambda demand: demand.function)
+    reasons = why_not(demands, settings)
+    served = [demand for demand in demands if demand.function not in reasons]
+    kept = keep_plan(previous, served, settings, prefix=prefix) if previous else None
+    layers, took = kept or _lay_out(served, settings, prefix=prefix, previous=previous)
+    by_name = {layer.name: layer for layer in layers}
+    return LayerPlan(
+        layers=tuple(sorted(layers, key=lambda layer: layer.name)),
+        functions=tuple(
+            _plan_function(
+                demand,
+                [by_name[name] for name in took.get(demand.function, ())],
+                reasons.get(demand.function),
+            )
+            for demand in demands
+        ),
+    )
+
+
+def why_not(demands: Iterable[Demand], settings: PlanSettings) -> dict[str, str]:
+    """The reasons of those functions that cannot be served."""
     foes = foes_of(settings.apart)
-    reasons = {demand.function: _why_infeasible(demand, foes) for demand in demands}
-    served = [demand for demand in demands if demand.needs and not reasons[demand.function]]
-    atoms = _make_atoms(served, foes)
-    problem = _make_problem(served, atoms, foes, settings)
-    solved = relieve(problem, solve(problem, effort=Effort(settings.effort)))
-    layers = _name(solved, served, atoms, prefix=prefix)
-    taken: dict[str, list[PlannedLayer]] = {demand.function: [] for demand in demands}
-    for layer, found in zip(layers, solved, strict=True):
-        for position in bits(found.users):
-            taken[served[position].function].append(layer)
-    functions = [
-        _plan_function(demand, taken[demand.function], reasons[demand.function]) for demand in demands
+    reasons = {demand.function: why_infeasible(demand, foes) for demand in demands}
+    return {function: reason for function, reason in reasons.items() if reason is not None}
+
+
+def solve_instance(
+    demands: Sequence[Demand], settings: PlanSettings, *, fixed: Fixed, previous: PreviousPlan | None
+) -> tuple[Instance, tuple[Layer, ...]]:
+    """State the problem of functions that can be served, sorted by name, and solve it.
+
+    Raises ConfigError if no plan with as few layers as `most_layers` is found.
+    """
+    instance = make_instance(demands, settings, fixed=fixed, previous=previous)
+    solved = relieve(instance.problem, solve(instance.problem, effort=Effort(settings.effort)))
+    _check_most_layers(len(fixed.layers), len(solved), settings)
+    return instance, solved
+
+
+def _lay_out(
+    demands: Sequence[Demand], settings: PlanSettings, *, prefix: str, previous: PreviousPlan | None
+) -> tuple[tuple[PlannedLayer, ...], Mapping[str, Sequence[str]]]:
+    """The layers of functions that can be served, and by function the names of those that it takes."""
+    fixed = fix_layers(demands, settings)
+    instance, solved = solve_instance(demands, settings, fixed=fixed, previous=previous)
+    heirs = [
+        Heir(
+            items=instance.items(layer),
+            targets=tuple(sorted({demand.target for demand in instance.users(layer)})),
+            functions=frozenset(demand.function for demand in instance.users(layer)),
+        )
+        for layer in solved
     ]
-    return LayerPlan(layers=tuple(sorted(layers, key=lambda layer: layer.name)), functions=tuple(functions))
+    given = [_fixed_name(layer, prefix) for layer in fixed.layers]
+    names = _name(heirs, demands, prefix=prefix, previous=previous, taken=given)
+    everything: list[Heir | FixedLayer] = [*fixed.layers, *heirs]
+    layers = []
+    took: dict[str, list[str]] = {}
+    for layer, name in zip(everything, (*given, *names), strict=True):
+        layers.append(PlannedLayer(name=name, targets=layer.targets, items=layer.items))
+        for function in layer.functions:
+            took.setdefault(function, []).append(name)
+    return tuple(layers), took
+
+
+def _fixed_name(layer: FixedLayer, prefix: str) -> str:
+    return name_layer(f"{prefix}-{shared_slug(layer.targets)}", [layer.name])
 
 
 def _name(
-    solved: Sequence[Layer], served: Sequence[Demand], atoms: Sequence[_Atom], *, prefix: str
-) -> list[PlannedLayer]:
-    """The layers of a solution with their names, in its order."""
-    contents = [
-        tuple(sorted(item for atom in bits(layer.atoms) for item in atoms[atom].items)) for layer in solved
-    ]
-    targets = [tuple(sorted({served[position].target for position in bits(layer.users)})) for layer in solved]
-    names = name_layers(contents, prefixes=[f"{prefix}-{shared_slug(held)}" for held in targets])
-    return [
-        PlannedLayer(name=name, targets=held, items=items)
-        for name, held, items in zip(names, targets, contents, strict=True)
-    ]
+    heirs: Sequence[Heir],
+    demands: Sequence[Demand],
+    *,
+    prefix: str,
+    previous: PreviousPlan | None,
+    taken: Sequence[str],
+) -> tuple[str, ...]:
+    kept = inherit_names(heirs, previous, prefix=prefix, taken=taken) if previous else [None] * len(heirs)
+    return name_layers(
+        [heir.items for heir in heirs],
+        prefixes=[f"{prefix}-{shared_slug(heir.targets)}" for heir in heirs],
+        kept=kept,
+        bases=[position for position, heir in enumerate(heirs) if _is_base(heir, demands)],
+        taken=taken,
+    )
+
+
+def _is_base(heir: Heir, demands: Sequence[Demand]) -> bool:
+    """Whether every function that could take a layer takes it."""
+    could = {demand.function for demand in demands if demand.needs and demand.target in heir.targets}
+    return len(could) >= _LEAST_FOR_BASE and could == heir.functions
 
 
 def _plan_function(demand: Demand, layers: Iterable[PlannedLayer], infeasible: str | None) -> FunctionPlan:
@@ -76,127 +152,21 @@ def _plan_function(demand: Demand, layers: Iterable[PlannedLayer], infeasible: s
     )
 
 
-def _why_infeasible(demand: Demand, foes: Mapping[str, frozenset[str]]) -> str | None:
-    """Say why no plan whatsoever can serve a function: each that passes fits in layers of its own."""
-    total, limits = demand.smallest_size, demand.limits
-    if total > limits.unzipped:
-        over = total - limits.unzipped
-        return (
-            f"needs {format_size(total)} unzipped, {_amount(over)} over {_limit_name(demand)}{_parts(demand)}"
+def _check_most_layers(fixed: int, found: int, settings: PlanSettings) -> None:
+    most = settings.most_layers
+    if most is None or fixed + found <= most:
+        return
+    if fixed >= most:
+        asked = f"plan.layers asks for {count(fixed, 'layer')}"
+        sentence = f"{asked}, {'and others are needed beside' if found else 'more than that'}"
+        raise ConfigError(
+            sentence,
+            where=f"{settings.place}plan.most-layers",
+            hint="allow more layers, or name fewer",
         )
-    if demand.slots < 0:
-        return f"has {_taken(demand)}, {-demand.slots} more than the {limits.layers} allowed"
-    if demand.needs and demand.slots < 1:
-        return (
-            f"has no room for a layer: {_taken(demand)} take all of "
-            f"its {limits.layers}, and {format_size(demand.needed_size)} of distributions need one"
-        )
-    if part([item.name for item in demand.needs], foes, most=demand.slots) is None:
-        parted = some_of(sorted(foes.keys() & {item.name for item in demand.needs}))
-        return f"can take {count(demand.slots, 'layer')}, too few to keep {parted} apart (plan.apart)"
-    return None
-
-
-def _taken(demand: Demand) -> str:
-    held = f"{count(demand.external_layers, 'layer')} from elsewhere"
-    return f"{held} and {demand.reserved_layers} reserved" if demand.reserved_layers else held
-
-
-def _amount(size: int) -> str:
-    """Show a size; in bytes too where rounding could hide it."""
-    return format_size(size) if size >= 1_048_576 else f"{size:,} bytes"
-
-
-def _limit_name(demand: Demand) -> str:
-    if demand.limits.unzipped == UNZIPPED_LIMIT:
-        return "Lambda's 250 MB"
-    return f"the budget of {format_size(demand.limits.unzipped)}"
-
-
-def _parts(demand: Demand) -> str:
-    parts = [f"distributions {format_size(demand.needed_size)}", f"code {format_size(demand.code_size)}"]
-    if demand.external_layers:
-        parts.append(f"layers from elsewhere {format_size(demand.external_size)}")
-    return f" ({', '.join(parts)})"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Atom:
-    """Items that exactly the same functions need (`users`, a mask), and no two of one name."""
-
-    items: tuple[Item, ...]
-    users: int
-
-    @property
-    def size(self) -> int:
-        return sum(item.unzipped_size for item in self.items)
-
-
-def _make_atoms(demands: Sequence[Demand], parted: Collection[str]) -> list[_Atom]:
-    users: dict[Item, int] = {}
-    for position, demand in enumerate(demands):
-        for item in demand.needs:
-            users[item] = users.get(item, 0) | 1 << position
-    groups: dict[tuple[int, str], list[Item]] = {}
-    for item in sorted(users):
-        # What is kept apart from others may part from whatever it is needed with.
-        groups.setdefault((users[item], item.name if item.name in parted else ""), []).append(item)
-    return sorted(
-        (_Atom(items=tuple(items), users=mask) for (mask, _), items in groups.items()),
-        key=lambda atom: atom.items,
-    )
-
-
-def _make_problem(
-    demands: Sequence[Demand],
-    atoms: Sequence[_Atom],
-    foes: Mapping[str, frozenset[str]],
-    settings: PlanSettings,
-) -> Problem:
-    needs = [0] * len(demands)
-    holders: dict[str, int] = {}
-    for index, atom in enumerate(atoms):
-        for position in bits(atom.users):
-            needs[position] |= 1 << index
-        for item in atom.items:
-            holders[item.name] = holders.get(item.name, 0) | 1 << index
-    rivals = [0] * len(atoms)
-    for mask in holders.values():
-        for index in bits(mask):
-            rivals[index] |= mask & ~(1 << index)
-    return Problem(
-        sizes=tuple(atom.size for atom in atoms),
-        needs=tuple(needs),
-        rooms=tuple(Room(slots=demand.slots, size=demand.room) for demand in demands),
-        excess=tuple(round(SCALE * settings.excess_weight * demand.weight) for demand in demands),
-        rivals=tuple(rivals),
-        apart=tuple(
-            union(holders.get(foe, 0) for item in atom.items for foe in foes.get(item.name, ()))
-            for atom in atoms
-        ),
-        carriers=_make_carriers(demands, atoms),
-        prices=_prices(settings),
-    )
-
-
-def _prices(settings: PlanSettings) -> Prices:
-    return Prices(
-        layer=SCALE * settings.layer_cost,
-        renewed=round(SCALE * settings.change_weight),
-        attached=SCALE * settings.attach_cost,
-    )
-
-
-def _make_carriers(demands: Sequence[Demand], atoms: Sequence[_Atom]) -> tuple[int, ...]:
-    """Which functions may take each atom: those on targets that every item of it fits."""
-    on_target: dict[Target, int] = {}
-    for position, demand in enumerate(demands):
-        on_target[demand.target] = on_target.get(demand.target, 0) | 1 << position
-    return tuple(
-        union(
-            functions
-            for target, functions in on_target.items()
-            if all(item.fits(target) for item in atom.items)
-        )
-        for atom in atoms
+    raise ConfigError(
+        f"no plan with at most {count(most, 'layer')} was found: the one with the fewest has {fixed + found}",
+        where=f"{settings.place}plan.most-layers",
+        hint="allow more; or let more distributions stay in the functions' own zips, and more functions "
+        "carry what they do not need: fewer reserved places and wider limits help",
     )
