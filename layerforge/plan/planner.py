@@ -165,7 +165,7 @@ def _check_most_layers(fixed: int, found: int, settings: PlanSettings) -> None:
             hint="allow more layers, or name fewer",
         )
     raise ConfigError(
-        f"no plan with at most {count(most, 'layer')} was found: the one with the fewest has {fixed + found}",
+        f"no plan with at most {count(most, 'layer')} was found, and the best that was has {fixed + found}",
         where=f"{settings.place}plan.most-layers",
         hint="allow more; or let more distributions stay in the functions' own zips, and more functions "
         "carry what they do not need: fewer reserved places and wider limits help",

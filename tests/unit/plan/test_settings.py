@@ -62,8 +62,10 @@ def test_reserved_places_stay_free() -> None:
         (
             replace(demand("f", PYDANTIC, external_layers=3), reserved_layers=2),
             {},
-            "has no room for a layer: 3 layers from elsewhere and 2 reserved take all of its 5, "
-            "and 15.0 MB of distributions need one",
+            (
+                "has no room for a layer: 3 layers from elsewhere and 2 reserved take all of its 5, "
+                "and 15.0 MB of distributions need one"
+            ),
         ),
         (
             replace(demand("f", external_layers=1), reserved_layers=2, limits=Limits(layers=2)),

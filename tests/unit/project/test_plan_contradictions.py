@@ -75,32 +75,6 @@ def check(text: str) -> None:
         ),
         (
             """
-            [plan.layers.data]
-            distributions = ["numpy"]
-            [functions.orders]
-            bundle = ["six", "numpy"]
-            """,
-            (
-                "functions.orders.bundle: numpy is to stay in the zip of orders, "
-                "and plan.layers.data.distributions puts it into a layer"
-            ),
-            "drop one of the two",
-        ),
-        (
-            """
-            [plan.layers.pay]
-            functions = ["pay-*"]
-            [functions.pay-card]
-            bundle = "all"
-            """,
-            (
-                "functions.pay-card.bundle: everything is to stay in the zip of pay-card, "
-                "and plan.layers.pay.functions puts it into a layer"
-            ),
-            "drop one of the two",
-        ),
-        (
-            """
             [limits]
             layers = 2
             [plan]
@@ -160,13 +134,10 @@ def test_what_excludes_each_other(text: str, headline: str, hint: str) -> None:
         """,
         """
         [plan]
-        bundle = "all"
         apart = [["numpy", "torch"]]
         reserve-layers = 4
         [plan.layers.data]
         distributions = ["numpy"]
-        [functions.orders]
-        bundle = ["six"]
         """,
     ],
 )
