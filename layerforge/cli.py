@@ -25,6 +25,7 @@ COMMANDS = {
     "build": "Build the layer zips, code zips and the manifest.",
     "check": "Check functions against Lambda's limits, without network.",
     "verify": "Import, start and invoke what was built, in containers.",
+    "recipes": "Show what is known of building distributions from source.",
     "doctor": "See what this machine has of what the project needs.",
     "why": "Show which requirements bring a distribution in.",
     "cache": "Show or prune the cache of wheels and facts.",

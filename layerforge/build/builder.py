@@ -17,6 +17,7 @@ from layerforge.build.fetch import Fetcher, Wanted
 from layerforge.build.manifest import read_manifest, write_manifest
 from layerforge.build.output_folder import FUNCTIONS, LAYERS, OutputFolder, ZipFile
 from layerforge.build.pack import Pack
+from layerforge.build.provenance import bytecode_of, stripping_of
 from layerforge.build.store import DamagedWheelError, DigestCheck, StoredWheel, WheelStore
 from layerforge.cache import Cache
 from layerforge.errors import BuildError
@@ -24,7 +25,6 @@ from layerforge.model.artifact import (
     Artifact,
     BuiltDistribution,
     CodeArtifact,
-    LayerBytecode,
     Manifest,
     ManifestFunction,
 )
@@ -34,7 +34,6 @@ from layerforge.model.lock import Lock
 from layerforge.model.plan import FunctionPlan, Item, LayerPlan, PlannedLayer
 from layerforge.model.progress import Progress
 from layerforge.model.requirement import IndexOptions, urls_with_credentials
-from layerforge.model.target import runtime_of_tag
 from layerforge.plan.demands import item_of
 from layerforge.resolve.index import Index
 from layerforge.wheels.layout import LAYOUT_VERSION
@@ -339,12 +338,18 @@ class _Builder:
             runtimes=layer.runtimes,
             architectures=layer.architectures,
             distributions=tuple(
-                BuiltDistribution(name=wanted.distribution.name, version=wheel.version, unzipped_size=size)
+                BuiltDistribution(
+                    name=wanted.distribution.name,
+                    version=wheel.version,
+                    unzipped_size=size,
+                    built_in=self._fetcher.built_in(wanted),
+                )
                 for wanted, wheel, size in zip(one.wanted, stored, assembly.sizes, strict=True)
             ),
             # Known of a source only now: whether a container built it, and which.
             input_digest=_input_digest(layer, one.wanted, one.packs, self._fetcher),
-            bytecode=_bytecode_of(every),
+            bytecode=bytecode_of(every),
+            stripped=stripping_of(every),
         )
         return artifact, assembly
 
@@ -380,24 +385,6 @@ class _Builder:
                 for plan in sorted(self._plan.functions, key=lambda plan: plan.function)
             },
         )
-
-
-def _bytecode_of(packs: Iterable[Pack]) -> tuple[LayerBytecode, ...]:
-    """What the manifest says of the bytecode among `packs`: one entry for each runtime, sorted."""
-    compiled: dict[str, list[Pack]] = {}
-    for pack in packs:
-        if "interpreter" in pack.notes:
-            compiled.setdefault(runtime_of_tag(pack.notes["tag"]), []).append(pack)
-    return tuple(
-        LayerBytecode(
-            runtime=runtime,
-            interpreter=ours[0].notes["interpreter"],
-            image=ours[0].notes["image"],
-            modules=sum(len(pack.entries) for pack in ours),
-            unzipped_size=sum(pack.size for pack in ours),
-        )
-        for runtime, ours in sorted(compiled.items())
-    )
 
 
 def _checked(assembly: Assembly, check: DigestCheck, name: str) -> Callable[[IO[bytes]], Written]:

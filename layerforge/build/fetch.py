@@ -18,7 +18,7 @@ from layerforge.model.lock import Archive, Distribution
 from layerforge.model.progress import Progress
 from layerforge.model.requirement import IndexOptions
 from layerforge.model.target import Target
-from layerforge.resolve.index import Index, Selected
+from layerforge.resolve.index import IMAGE_OF_CONTEXT, Index, Selected
 from layerforge.resolve.tree import tree_digest
 
 _BUILT = "wheel-of-source"
@@ -75,6 +75,16 @@ class Fetcher:
         if not built or built["context"] != self._context(wanted, built):
             return None
         return built["sha256"]
+
+    def built_in(self, wanted: Wanted) -> str | None:
+        """The image that its wheel was built in; None of a wheel from an index, or one built without."""
+        if wanted.distribution.wheel is not None:
+            return None
+        context = self._fact(source_key(wanted, self.root)).get("context")
+        match self.store.cache.read_facts(IMAGE_OF_CONTEXT, context) if context else None:
+            case {"image": str(image)}:
+                return image
+        return None
 
     def _fact(self, key: str) -> dict[str, str]:
         match self.store.cache.read_facts(_BUILT, key):

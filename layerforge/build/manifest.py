@@ -18,6 +18,7 @@ from layerforge.model.artifact import (
     BuiltDistribution,
     CodeArtifact,
     LayerBytecode,
+    LayerStripping,
     Manifest,
     ManifestFunction,
 )
@@ -52,11 +53,17 @@ def _format_layer(layer: Artifact) -> dict[str, Any]:
         "runtimes": list(layer.runtimes),
         "architectures": list(layer.architectures),
         "distributions": [
-            {"name": one.name, "version": one.version, "unzipped_size": one.unzipped_size}
+            {
+                "name": one.name,
+                "version": one.version,
+                "unzipped_size": one.unzipped_size,
+                **({"built_in": one.built_in} if one.built_in else {}),
+            }
             for one in layer.distributions
         ],
         "input_digest": layer.input_digest,
         **({"bytecode": [_format_bytecode(one) for one in layer.bytecode]} if layer.bytecode else {}),
+        **({"stripped": _format_stripping(layer.stripped)} if layer.stripped else {}),
     }
 
 
@@ -67,6 +74,15 @@ def _format_bytecode(bytecode: LayerBytecode) -> dict[str, Any]:
         "image": bytecode.image,
         "modules": bytecode.modules,
         "unzipped_size": bytecode.unzipped_size,
+    }
+
+
+def _format_stripping(stripped: LayerStripping) -> dict[str, Any]:
+    return {
+        "tool": stripped.tool,
+        "image": stripped.image,
+        "files": stripped.files,
+        "saved": stripped.saved,
     }
 
 
@@ -179,6 +195,7 @@ def _parse_layer(node: _Node) -> Artifact:
         distributions=node.each("distributions", _parse_distribution),
         input_digest=node.get("input_digest", str),
         bytecode=node.each("bytecode", _parse_bytecode) if node.has("bytecode") else (),
+        stripped=_parse_stripping(node.child("stripped")) if node.has("stripped") else None,
     )
 
 
@@ -192,11 +209,21 @@ def _parse_bytecode(node: _Node) -> LayerBytecode:
     )
 
 
+def _parse_stripping(node: _Node) -> LayerStripping:
+    return LayerStripping(
+        tool=node.get("tool", str),
+        image=node.get("image", str),
+        files=node.get("files", int),
+        saved=node.get("saved", int),
+    )
+
+
 def _parse_distribution(node: _Node) -> BuiltDistribution:
     return BuiltDistribution(
         name=node.get("name", str),
         version=node.get("version", str),
         unzipped_size=node.get("unzipped_size", int),
+        built_in=node.get("built_in", str) if node.has("built_in") else None,
     )
 
 

@@ -88,7 +88,7 @@ def _inputs(snapshot: Snapshot, output: Path | None) -> BuildInputs:
 def _surroundings(project: Project) -> tuple[str, ...]:
     """What else decides what a build writes: who could compile, and what is said to be imported."""
     mode = project.settings.bytecode
-    if mode == "off":
+    if mode == "off" and not project.settings.container.strip:
         return (mode,)
     from layerforge.build.precompiling import interpreters_at_hand
     from layerforge.project.used_modules import USED_FILE
@@ -115,8 +115,9 @@ def _build(
     locking: Locking,
     output: Path | None,
 ) -> int:
-    from layerforge.build.builder import build_project, make_fetcher
+    from layerforge.build.builder import build_project, make_fetcher, wanted_by_layer
     from layerforge.commands.precompile import precompile
+    from layerforge.commands.stripping import strip
     from layerforge.containers.opening import LazyEngine
 
     max_size = max_cache_size()
@@ -131,11 +132,6 @@ def _build(
         # First what is quick to fail: a folder that is not there.
         code_sizes = measure_code(project)
         done = lock_or_relock(project, options, client, locking)
-        planned = plan_layers(project, done.locks, code_sizes)
-        if planned.has_errors:
-            options.output.findings((*done.remarks, *planned.findings))
-            _refuse(options, (*done.findings, *planned.findings))
-            return EXIT_LIMIT
         fetcher = make_fetcher(
             project,
             index=client,
@@ -145,10 +141,17 @@ def _build(
             jobs=options.jobs,
             source_context=_source_context(project, engine, options),
         )
-        compiled = precompile(project, done.locks, planned, code_sizes, fetcher, engine.get)
-        options.output.findings((*done.remarks, *compiled.findings))
+        slimmed = strip(project, done.locks, fetcher, engine.get)
+        locks, remarks = slimmed.stripped.locks, (*done.remarks, *slimmed.findings)
+        planned = plan_layers(project, locks, code_sizes)
+        if planned.has_errors:
+            options.output.findings((*remarks, *planned.findings))
+            _refuse(options, (*done.findings, *slimmed.findings, *planned.findings))
+            return EXIT_LIMIT
+        compiled = precompile(project, locks, planned, code_sizes, fetcher, engine.get)
+        options.output.findings((*remarks, *compiled.findings))
         if compiled.planned.has_errors:
-            _refuse(options, (*done.findings, *compiled.findings))
+            _refuse(options, (*done.findings, *slimmed.findings, *compiled.findings))
             return EXIT_LIMIT
         result = build_project(
             compiled.planned.plan,
@@ -156,10 +159,12 @@ def _build(
             project,
             output=_output(project, output),
             fetcher=fetcher,
-            packs=compiled.packs,
+            packs=slimmed.stripped.packs(
+                wanted_by_layer(compiled.planned.plan, compiled.locks), compiled.packs
+            ),
         )
     options.output.findings(result.findings)
-    findings = (*done.findings, *compiled.findings, *result.findings)
+    findings = (*done.findings, *slimmed.findings, *compiled.findings, *result.findings)
     if snapshot is not None:
         packages = _local_packages(done)
         remember_build(cache, _inputs(snapshot, output), local_packages=packages, findings=findings)
@@ -181,12 +186,14 @@ def _source_context(
     settings = project.settings
     if settings.builder == "wheels":
         return None
+    from layerforge.project.recipe_files import read_recipes
     from layerforge.resolve.compile.compiler import known_context
     from layerforge.resolve.compile.instructions import make_instructions
     from layerforge.resolve.compile.workshop import Workshop
 
     workshop = Workshop(settings.container, progress=options.output, open_engine=lambda _: engine.get())
-    instructions = make_instructions(settings.container)
+    recipes = read_recipes(project.root, settings.container.recipes)
+    instructions = make_instructions(settings.container, recipes)
     return lambda wanted: known_context(
         workshop, instructions, target=wanted.target, name=wanted.distribution.name
     )

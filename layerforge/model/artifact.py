@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuiltDistribution:
-    """A distribution in a layer zip; bytes unzipped."""
+    """A distribution in a layer zip; bytes unzipped.
+
+    `built_in` is the image in which its wheel was built from source, None where none was.
+    """
 
     name: str
     version: str
     unzipped_size: int
+    built_in: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +30,16 @@ class LayerBytecode:
     image: str | None
     modules: int
     unzipped_size: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LayerStripping:
+    """Files of an index's wheels that were stripped for a layer: with what, where, and bytes saved."""
+
+    tool: str
+    image: str
+    files: int
+    saved: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +61,7 @@ class Artifact:
     distributions: tuple[BuiltDistribution, ...]
     input_digest: str
     bytecode: tuple[LayerBytecode, ...] = ()
+    stripped: LayerStripping | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -40,7 +40,8 @@ class ContainerSettings:
     names of variables whose values are passed to containers that build, `secrets` files of this
     machine that they find under /run/secrets; neither value nor file is ever kept. `memory` is in
     bytes, `timeout` in seconds for each container. `strip` names distributions whose debug symbols
-    are removed ("*": all). `recipes` is a folder of the user's own recipes, relative to the root.
+    are removed ("*": all; None: recipes say it of what is built from source). `recipes` is a folder of
+    the user's own recipes, relative to the root; None if there is none.
     """
 
     build_images: tuple[RuntimeImage, ...] = ()
@@ -51,8 +52,8 @@ class ContainerSettings:
     environment: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     packages: tuple[SystemPackages, ...] = ()
-    strip: tuple[str, ...] = ()
-    recipes: str = "recipes"
+    strip: tuple[str, ...] | None = None
+    recipes: str | None = None
     memory: int = 4 * 2**30
     cpus: float | None = None
     timeout: int = 3600

@@ -36,7 +36,7 @@ def parse_container(table: Table) -> ContainerSettings:
         secrets=table.string_or_strings("secrets") or (),
         packages=_packages(table),
         strip=_strip(table),
-        recipes=_folder(table, "recipes") or defaults.recipes,
+        recipes=_folder(table, "recipes"),
         memory=_memory(table) or defaults.memory,
         cpus=_cpus(table),
         timeout=_timeout(table) or defaults.timeout,
@@ -87,10 +87,12 @@ def _packages(table: Table) -> tuple[SystemPackages, ...]:
     )
 
 
-def _strip(table: Table) -> tuple[str, ...]:
+def _strip(table: Table) -> tuple[str, ...] | None:
     if isinstance(table.data.get("strip"), bool):
         return (_ANY,) if table.data["strip"] else ()
-    names = table.string_or_strings("strip") or ()
+    names = table.string_or_strings("strip")
+    if names is None:
+        return None
     return tuple(name if name == _ANY else canonicalize_name(name) for name in names)
 
 

@@ -20,6 +20,7 @@ from layerforge.project.discovery import find_function_folders, find_templates, 
 from layerforge.project.functions import FunctionDraft, draft_functions
 from layerforge.project.paths import join_path, relative_path
 from layerforge.project.plan_contradictions import check_plan_settings
+from layerforge.project.recipe_files import read_own_recipes
 from layerforge.project.sources import MISSING_CODE_HINT, list_code
 from layerforge.project.targets import find_runtime_remarks, places
 from layerforge.project.template_tree import TemplateTree, unique_names
@@ -74,6 +75,10 @@ def load_project(
     )
     settings, files = read_config(root, config=config)
     reading.inputs += files
+    # Read now, so that a mistake in one is told before anything is done.
+    reading.inputs += [
+        recipe.origin for recipe in read_own_recipes(root, settings.container.recipes).values()
+    ]
     tree = reading.templates(settings)
     named = unique_names(tree.functions)
     folders = [] if named or settings.functions else reading.folders()

@@ -16,6 +16,9 @@ from layerforge.model.lock import Archive, LocalSource, VcsSource
 from layerforge.model.requirement import IndexOptions, Requirement
 from layerforge.model.target import Target
 
+# The kind of the cache's facts that tell which image a `BuiltWheel.context` stands for.
+IMAGE_OF_CONTEXT = "image-of-context"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pin:

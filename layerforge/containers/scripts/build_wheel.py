@@ -9,6 +9,7 @@ down of them (debug information, `__FILE__`) does not change the bytes.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -63,6 +64,8 @@ _MANAGERS: dict[str, tuple[list[str], list[list[str]]]] = {
         [["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends"]],
     ),
 }
+# Whose names of packages they take.
+_FAMILIES = {"dnf": "dnf", "microdnf": "dnf", "yum": "yum", "apt-get": "apt"}
 
 
 class Failed(Exception):  # noqa: N818
@@ -104,19 +107,29 @@ def _manager() -> str | None:
     return next((name for name in _MANAGERS if shutil.which(name)), None)
 
 
-def _install(packages: list[str]) -> list[str]:
+def _install(request: dict[str, Any]) -> list[str]:
     """Bring what is missing; the names of what was brought."""
     manager = _manager()
+    packages = list(request["packages"])
     if manager is None:
-        raise Failed("packages", ["the image has no package manager: dnf, microdnf, yum or apt-get"])
+        if not packages:
+            # What a recipe asks for may be in an image of the user's own, under whatever name.
+            return []
+        said = ["the image has no package manager: dnf, microdnf, yum or apt-get"]
+        raise Failed("packages", said, packages=packages)
+    packages += request["packages_by_manager"].get(_FAMILIES[manager], [])
     ask, bring = _MANAGERS[manager]
-    missing = [name for name in packages if _run_quietly([*ask, name]) != 0]
+    missing = [name for name in dict.fromkeys(packages) if _run_quietly([*ask, name]) != 0]
     # Programs of the system do not load what Python has brought (/var/lang/lib has a liblzma of its own).
     environment = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
     if missing:
         *before, last = bring
-        for command in (*before, [*last, *missing]):
-            _run([*command, *_certificates(manager)], stage="packages", environment=environment)
+        try:
+            for command in (*before, [*last, *missing]):
+                _run([*command, *_certificates(manager)], stage="packages", environment=environment)
+        except Failed as failed:
+            failed.answer["failed"]["packages"] = missing
+            raise
     return missing
 
 
@@ -166,18 +179,21 @@ def _unzip(archive: Path, destination: Path) -> None:
 
 
 def _build(request: dict[str, Any]) -> dict[str, Any]:
-    installed = _install(request["packages"]) if request["packages"] else []
+    installed = _install(request)
     made = _ROOT / "wheel"
     _run(_pip("wheel", request, "--wheel-dir", str(made), _unpack(request)), stage="build")
     wheels = sorted(made.glob("*.whl"))
     if len(wheels) != 1:
         raise Failed("build", [f"pip made {len(wheels)} wheels where one was wanted"])
-    answer = _settle(wheels[0], request) if _elf_files(wheels[0]) else _keep(wheels[0])
+    native = _elf_files(wheels[0])
+    answer = _settle(wheels[0], request) if native else _keep(wheels[0])
+    if native and request["strip"]:
+        answer["stripping"] = _strip(_OUT / answer["wheel"])
     return {**answer, "packages": installed}
 
 
 def _describe(request: dict[str, Any]) -> dict[str, Any]:
-    installed = _install(request["packages"]) if request["packages"] else []
+    installed = _install(request)
     report = _ROOT / "report.json"
     flags = ("--dry-run", "--ignore-installed", "--quiet", "--report", str(report))
     _run(_pip("install", request, *flags, _unpack(request)), stage="metadata")
@@ -348,6 +364,25 @@ def _has_patchelf() -> bool:
     said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
     numbers = tuple(int(part) for part in re.findall(r"\d+", said)[:3])
     return numbers >= _PATCHELF
+
+
+# --- debug symbols
+
+
+def _strip(wheel: Path) -> dict[str, Any]:
+    """Strip the files of a wheel, its RECORD written anew; what could not be done is said, and no failure."""
+    from auditwheel.wheeltools import InWheel
+
+    if shutil.which("strip") is None:
+        return {"missing": "strip"}
+    # It unpacks into a folder, and packs what is there when it ends.
+    opened = InWheel(wheel, wheel)
+    opened.zip_compression_level = 6
+    with opened as folder:
+        names = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+        sys.path.insert(0, str(_ROOT))
+        done: dict[str, Any] = importlib.import_module("strip_files").strip_tree(Path(folder), names)
+        return done
 
 
 # --- programs

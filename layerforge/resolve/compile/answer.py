@@ -8,17 +8,23 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from layerforge.containers.engine import Outcome
+from layerforge.containers.stripping import Stripping, parse_stripping
 
 _LINES_KEPT = 400
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuiltInContainer:
-    """A wheel by its filename. `vendored` pairs each library that was put in with where it came from."""
+    """A wheel by its filename. `vendored` pairs each library that was put in with where it came from.
+
+    `stripping` is None where nobody asked for it, or the image has no program to do it (`cannot_strip`).
+    """
 
     filename: str
     vendored: tuple[tuple[str, str], ...] = ()
     packages: tuple[str, ...] = ()
+    stripping: Stripping | None = None
+    cannot_strip: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +33,7 @@ class FailedInContainer:
 
     `stage` is packages, unpack, build, metadata, architecture, missing-libraries, symbols, libraries or
     patchelf; crash where the program itself did not come to its end. `manager` is the image's package
-    manager, None if it has none or nobody told.
+    manager, None if it has none or nobody told; `packages` are those that it could not bring.
     """
 
     stage: str
@@ -35,6 +41,7 @@ class FailedInContainer:
     manager: str | None = None
     wheel: str | None = None
     platforms: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
     out_of_memory: bool = False
 
     def hidden(self, hide: Callable[[str], str]) -> FailedInContainer:
@@ -56,15 +63,21 @@ def read_answer(outcome: Outcome) -> Answer:
     """The last line of stdout; a container that gave none has failed."""
     said = outcome.stdout.decode(errors="replace").splitlines()
     try:
-        value = json.loads(said[-1]) if outcome.code == 0 and said else None
+        value = json.loads(said[-1]) if outcome.code == 0 and said else {}
     except ValueError:
-        value = None
+        value = {}
     match value:
         case {"failed": dict(failed), "manager": manager}:
             return _failed(failed, manager, outcome)
         case {"wheel": str(filename), "vendored": list(vendored), "packages": list(packages)}:
-            libraries = tuple((str(name), str(path)) for name, path in vendored)
-            return BuiltInContainer(filename=filename, vendored=libraries, packages=tuple(packages))
+            stripping: Mapping[str, Any] = value.get("stripping", {})
+            return BuiltInContainer(
+                filename=filename,
+                vendored=tuple((str(name), str(path)) for name, path in vendored),
+                packages=tuple(packages),
+                stripping=parse_stripping(stripping) if "stripped" in stripping else None,
+                cannot_strip="missing" in stripping,
+            )
         case {"metadata": dict(fields)}:
             return MetadataInContainer(text=format_metadata(fields))
     lines = tuple(outcome.stderr.splitlines()[-_LINES_KEPT:])
@@ -78,6 +91,7 @@ def _failed(failed: Mapping[str, Any], manager: str | None, outcome: Outcome) ->
         manager=manager,
         wheel=failed.get("wheel"),
         platforms=tuple(failed.get("platforms", ())),
+        packages=tuple(failed.get("packages", ())),
         out_of_memory=outcome.out_of_memory,
     )
 

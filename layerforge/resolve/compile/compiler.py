@@ -11,6 +11,7 @@ from typing import NoReturn, Protocol
 
 from layerforge.containers.engine import Container, FileIn, Image
 from layerforge.errors import BuildError, ToolError
+from layerforge.model.sizes import format_size
 from layerforge.model.target import Target
 from layerforge.resolve.compile.answer import (
     BuiltInContainer,
@@ -74,6 +75,11 @@ class Compiler:
         """Changes when the wheel of `name` may come out differently: image, instructions, and our tools."""
         return self._context(name, self._workshop.image(self._target))
 
+    def image_name(self) -> str:
+        """The image as a build's record names it: by its registry's digest, or by its contents."""
+        image = self._workshop.image(self._target)
+        return image.digest or f"{image.reference} {image.id}"
+
     def known_context(self, name: str) -> str | None:
         """See `known_context`."""
         return known_context(self._workshop, self._instructions, target=self._target, name=name)
@@ -88,11 +94,29 @@ class Compiler:
             self._unexpected(order, answer)
         for name, path in answer.vendored:
             self._workshop.progress.detail(f"{order.label} carries {name} ({path})")
+        self._tell_of_stripping(order, answer)
         # The program says a name: nothing of it may lead elsewhere.
         made = directory / Path(answer.filename).name
         if not made.is_file():
             raise BuildError(f"building {order.label} left no {made.name}")
         return Compiled(path=made, vendored=tuple(name for name, _ in answer.vendored))
+
+    def _tell_of_stripping(self, order: Order, built: BuiltInContainer) -> None:
+        progress = self._workshop.progress
+        if built.cannot_strip:
+            progress.note(f"{order.label} keeps its debug symbols: its build image has no `strip` (binutils)")
+        if (stripping := built.stripping) is None:
+            return
+        if stripping.stripped:
+            saved = format_size(stripping.saved)
+            progress.detail(f"{order.label} is {saved} smaller without its debug symbols")
+        for file in stripping.put_back:
+            progress.note(
+                f"{order.label}: {file.name} no longer loads without its debug symbols, and keeps them "
+                f"({file.why})"
+            )
+        for file in stripping.untried:
+            progress.detail(f"{order.label}: {file.name} keeps its debug symbols ({file.why})")
 
     def metadata(self, order: Order) -> str:
         """METADATA as the backend tells it, without compiling where it can. Raises BuildError."""
@@ -134,7 +158,6 @@ class Compiler:
             raise build_error(
                 order,
                 answer.hidden(materials.hide),
-                packages=instructions.packages,
                 image=image.reference,
                 memory=settings.memory,
                 explain=self._explain,

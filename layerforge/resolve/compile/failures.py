@@ -11,8 +11,9 @@ from layerforge.resolve.compile.answer import FailedInContainer
 from layerforge.resolve.compile.order import Order
 
 _LINES_SHOWN = 20
-# Of a compiler's lines and the image's package manager: what matters of them, and what to do about it.
-Explain = Callable[[Sequence[str], str | None], tuple[Sequence[str], str | None]]
+# Of a compiler's lines, the image's package manager, and the distribution's name: what matters of the
+# lines, and what to do about it.
+Explain = Callable[[Sequence[str], str | None, str], tuple[Sequence[str], str | None]]
 _RECIPE_HINT = "[container] packages in the config, or a recipe, names what is installed before it is built"
 
 
@@ -20,13 +21,12 @@ def build_error(
     order: Order,
     failure: FailedInContainer,
     *,
-    packages: Sequence[str],
     image: str,
     memory: int,
     explain: Explain,
 ) -> BuildError:
     """The error of a stage. `explain` finds in a compiler's output what matters, and what to do about it."""
-    sentence, details, hint = _told(order, failure, packages, image, explain)
+    sentence, details, hint = _told(order, failure, image, explain)
     if failure.out_of_memory:
         hint = (
             f"the container ran out of memory at {format_size(memory)}: raise `memory` of [container] in "
@@ -35,7 +35,7 @@ def build_error(
     return BuildError(sentence, details=details, hint=hint)
 
 
-def last_lines(lines: Sequence[str], _manager: str | None) -> tuple[Sequence[str], str | None]:
+def last_lines(lines: Sequence[str], _manager: str | None, _name: str) -> tuple[Sequence[str], str | None]:
     """An `Explain` that knows nothing of compilers."""
     return tuple(lines[-_LINES_SHOWN:]), None
 
@@ -43,7 +43,6 @@ def last_lines(lines: Sequence[str], _manager: str | None) -> tuple[Sequence[str
 def _told(
     order: Order,
     failure: FailedInContainer,
-    packages: Sequence[str],
     image: str,
     explain: Explain,
 ) -> tuple[str, Sequence[str], str | None]:
@@ -51,17 +50,20 @@ def _told(
     last = lines[-_LINES_SHOWN:]
     match failure.stage:
         case "build":
-            details, hint = explain(lines, failure.manager)
+            details, hint = explain(lines, failure.manager, order.name)
             return f"{label} cannot be built into a wheel in {image}", details, hint or _RECIPE_HINT
         case "metadata":
-            details, hint = explain(lines, failure.manager)
+            details, hint = explain(lines, failure.manager, order.name)
             sentence = f"{label} cannot tell what it requires: its build backend failed in {image}"
             return sentence, details, hint or _RECIPE_HINT
         case "packages":
-            sentence = f"{label} needs packages that cannot be installed in {image}: {' '.join(packages)}"
+            sentence = (
+                f"{label} needs packages that cannot be installed in {image}: {' '.join(failure.packages)}"
+            )
             hint = (
                 "check their names with the image's package manager, and that a container reaches its "
-                "servers ([container] network; proxies are passed in)"
+                "servers ([container] network; proxies are passed in); [container.packages] of the config "
+                f"goes before a recipe: {order.name or label} = []"
             )
             return sentence, last, hint
         case "architecture":

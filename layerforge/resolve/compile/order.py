@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from layerforge.containers.engine import FileIn
+from layerforge.containers.stripping import strip_program
 from layerforge.model.target import Target
 from layerforge.resolve.compile.libraries import PROVIDED_LIBRARIES, compiler_policy, glibc_policy
 from layerforge.resolve.compile.toolbox import auditwheel_files, auditwheel_version
@@ -28,19 +29,27 @@ Mode = Literal["wheel", "metadata"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Instructions:
-    """How a distribution is to be built: packages of the image's system, and what its backend is told."""
+    """How a distribution is to be built: packages of the image's system, and what its backend is told.
+
+    `packages` are names that hold whatever the image's package manager; `packages_by_manager` pairs a
+    manager (dnf, yum, apt) with names of its own. `strip` says that the wheel is stripped once it is built.
+    """
 
     packages: tuple[str, ...] = ()
+    packages_by_manager: tuple[tuple[str, tuple[str, ...]], ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     config_settings: tuple[tuple[str, str], ...] = ()
+    strip: bool = False
 
     @property
     def digest(self) -> str:
         """Changes when the wheel may come out differently."""
         parts = [
             sorted(self.packages),
+            sorted((manager, sorted(names)) for manager, names in self.packages_by_manager),
             sorted(self.environment.items()),
             sorted(self.config_settings),
+            self.strip,
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -75,6 +84,7 @@ def files_of(order: Order, mode: Mode, instructions: Instructions) -> tuple[File
     tools = auditwheel_files(_TOOLS) if mode == "wheel" else ()
     return (
         FileIn(path=_PROGRAM, data=program()),
+        FileIn(path=f"{ROOT}/strip_files.py", data=strip_program()),
         FileIn(path=_REQUEST, data=json.dumps(request_of(order, mode, instructions)).encode()),
         FileIn(path=f"{ROOT}/in/{order.filename}", data=order.source),
         *tools,
@@ -88,7 +98,9 @@ def request_of(order: Order, mode: Mode, instructions: Instructions) -> dict[str
         "source": f"{ROOT}/in/{order.filename}",
         "subdirectory": order.subdirectory,
         "packages": list(instructions.packages),
+        "packages_by_manager": {manager: list(names) for manager, names in instructions.packages_by_manager},
         "environment": dict(instructions.environment),
+        "strip": instructions.strip,
         "config_settings": [list(one) for one in instructions.config_settings],
         "machine": order.target.machine,
         "glibc": glibc_policy(order.target),
@@ -104,5 +116,10 @@ def program() -> bytes:
 
 def tools_digest() -> str:
     """Changes when what builds and vendors does."""
-    parts = (program(), auditwheel_version().encode(), "\0".join(PROVIDED_LIBRARIES).encode())
+    parts = (
+        program(),
+        strip_program(),
+        auditwheel_version().encode(),
+        "\0".join(PROVIDED_LIBRARIES).encode(),
+    )
     return hashlib.sha256(b"\0".join(parts)).hexdigest()

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from layerforge.cache import Cache
 from layerforge.model.target import Target
+from layerforge.resolve.index import IMAGE_OF_CONTEXT
 
 
 class Built(NamedTuple):
@@ -58,6 +59,11 @@ def write_built(cache: Cache, key: str, built: Built) -> None:
     """Remember the wheel."""
     facts = {"sha256": built.path.name, "filename": built.filename, "beside": dict(built.beside)}
     cache.write_facts("built", key, facts | ({"context": built.context} if built.context else {}))
+
+
+def write_image(cache: Cache, context: str, image: str) -> None:
+    """Remember which image a context (`BuiltWheel.context`) stands for, for the build's record."""
+    cache.write_facts(IMAGE_OF_CONTEXT, context, {"image": image})
 
 
 def read_latest(cache: Cache, source: str, target: Target) -> Latest | None:

@@ -46,6 +46,7 @@ from layerforge.resolve.pip_worker.remembered import (
     read_built,
     read_latest,
     write_built,
+    write_image,
     write_latest,
 )
 from layerforge.resolve.pip_worker.sdist import native_backend, project_name
@@ -280,6 +281,7 @@ class Builder:
                         hint="its build backend does not ask the interpreter what it builds for",
                     )
                 write_built(self.cache, key, built)
+        write_image(self.cache, context, compiler.image_name())
         write_latest(self.cache, source.key, self._target, Latest(name=name, context=context))
         return built
 

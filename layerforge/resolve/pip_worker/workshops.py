@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from layerforge.containers.engine import ContainerEngine
@@ -12,8 +13,9 @@ from layerforge.containers.passing import Passing, make_passing
 from layerforge.model.container import ContainerSettings
 from layerforge.model.progress import Progress
 from layerforge.model.target import Target
+from layerforge.project.recipe_files import read_recipes, read_system_packages
 from layerforge.resolve.compile.compiler import Compiler
-from layerforge.resolve.compile.failures import last_lines
+from layerforge.resolve.compile.explaining import explain
 from layerforge.resolve.compile.instructions import make_instructions
 from layerforge.resolve.compile.workshop import Workshop
 from layerforge.resolve.pip_worker.channel import Channel
@@ -60,6 +62,6 @@ def make_compiler(
         workshop,
         target=target,
         materials=materials,
-        instructions=make_instructions(workshop.settings),
-        explain=last_lines,
+        instructions=make_instructions(workshop.settings, read_recipes(root, workshop.settings.recipes)),
+        explain=partial(explain, packages=read_system_packages()),
     )

@@ -326,7 +326,8 @@ PACKAGES_HINT = "[container] packages in the config, or a recipe, names what is 
 
 NAMES_HINT = (
     "check their names with the image's package manager, and that a container reaches its servers "
-    "([container] network; proxies are passed in)"
+    "([container] network; proxies are passed in); [container.packages] of the config goes before a recipe: "
+    "demo = []"
 )
 NEWER = "for a newer system than Amazon Linux 2023, on which python3.13 runs (glibc 2.34)"
 IMAGE_HINT = (
@@ -345,7 +346,7 @@ IMAGE_HINT = (
             PACKAGES_HINT,
         ),
         (
-            failed("packages", "No match for argument: libnope"),
+            failed("packages", "No match for argument: libnope", packages=["libnope"]),
             f"demo 1.0 needs packages that cannot be installed in {IMAGE}: libnope",
             ("No match for argument: libnope",),
             NAMES_HINT,
@@ -380,7 +381,6 @@ def test_failures(
 ) -> None:
     assert setting.engine is not None
     setting.engine.answer = answer
-    setting.instructions = Instructions(packages=("libnope",))
     with pytest.raises(BuildError) as caught:
         setting.builder().build(native)
     assert (caught.value.headline, caught.value.details, caught.value.hint) == (sentence, details, hint)

@@ -22,7 +22,11 @@ ORDER = Order(
     filename="demo-1.0.tar.gz",
 )
 INSTRUCTIONS = Instructions(
-    packages=("libpq-devel",), environment={"CFLAGS": "-O2"}, config_settings=(("opt", "1"), ("opt", "2"))
+    packages=("libpq-devel",),
+    packages_by_manager=(("dnf", ("libxml2-devel",)),),
+    strip=True,
+    environment={"CFLAGS": "-O2"},
+    config_settings=(("opt", "1"), ("opt", "2")),
 )
 
 
@@ -34,6 +38,8 @@ def test_request() -> None:
         "source": "/tmp/layerforge/in/demo-1.0.tar.gz",
         "subdirectory": None,
         "packages": ["libpq-devel"],
+        "packages_by_manager": {"dnf": ["libxml2-devel"]},
+        "strip": True,
         "environment": {"CFLAGS": "-O2"},
         "config_settings": [["opt", "1"], ["opt", "2"]],
         "machine": "aarch64",
@@ -70,7 +76,7 @@ def test_files_are_the_program_its_request_the_source_and_auditwheel() -> None:
     assert all(
         isinstance(data, bytes) or data.is_file() for path, data in files.items() if "/in/" not in path
     )
-    assert len(files_of(ORDER, "metadata", INSTRUCTIONS)) == 3
+    assert len(files_of(ORDER, "metadata", INSTRUCTIONS)) == 4
 
 
 def test_every_runtime_has_policies_that_auditwheel_knows() -> None:
@@ -97,5 +103,7 @@ def test_instructions_count_in_any_order_but_not_otherwise() -> None:
         dataclasses.replace(one, packages=("a",)),
         dataclasses.replace(one, environment={"X": "1"}),
         dataclasses.replace(one, config_settings=(("k", "v"),)),
+        dataclasses.replace(one, packages_by_manager=(("dnf", ("c",)),)),
+        dataclasses.replace(one, strip=True),
     ]
-    assert len({one.digest, *(other.digest for other in others)}) == 4
+    assert len({one.digest, *(other.digest for other in others)}) == 6
