@@ -34,6 +34,17 @@ _OUT = f"{_ROOT}/out"
 # What holds no machine code, whatever is in it: not worth sending.
 _TEXTS = (".py", ".pyi", ".pyc", ".txt", ".md", ".rst", ".json", ".h", ".hpp", ".pxd", ".pyx", ".c")
 _PATHS_SHOWN = 5
+# What is said of one file, and of several.
+_KEPT = {
+    "put_back": (
+        "keeps its debug symbols, as it no longer loads without",
+        "keep their debug symbols, as they no longer load without",
+    ),
+    "untried": (
+        "keeps its debug symbols, as it cannot be tried without",
+        "keep their debug symbols, as they cannot be tried without",
+    ),
+}
 _AT_ONCE = 4
 
 
@@ -251,19 +262,15 @@ def _resized(locks: Sequence[Lock], wheels: Mapping[tuple[str, str], StrippedWhe
 
 
 def _kept(label: str, pack: Pack) -> Iterator[Finding]:
-    put_back = [KeptFile(*one) for one in pack.notes["put_back"]]
-    untried = [KeptFile(*one) for one in pack.notes["untried"]]
-    for kept, code, why in (
-        (put_back, "strip-put-back", "no longer load without their debug symbols, and keep them"),
-        (untried, "strip-untried", "keep their debug symbols, as they cannot be loaded by themselves"),
-    ):
+    for kind, (of_one, of_several) in _KEPT.items():
+        kept = [KeptFile(*one) for one in pack.notes[kind]]
+        more = len(kept) - _PATHS_SHOWN
         if kept:
-            more = len(kept) - _PATHS_SHOWN
             yield Finding(
                 severity=Severity.NOTE,
-                code=code,
+                code=f"strip-{kind.replace('_', '-')}",
                 subject=label,
-                sentence=f"{count(kept, 'file')} of {label} {why}",
+                sentence=f"{count(kept, 'file')} of {label} {of_one if len(kept) == 1 else of_several}",
                 details=(
                     *(f"{one.name.removeprefix('python/')}: {one.why}" for one in kept[:_PATHS_SHOWN]),
                     *([f"and {more} more"] if more > 0 else []),

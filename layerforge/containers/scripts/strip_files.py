@@ -76,13 +76,17 @@ def strip_tree(root: Path, names: list[str]) -> dict[str, Any]:
             untried.append([name, why])
             continue
         tries.append(one)
-    changed = [one for one in tries if _strip(one)]
+    changed = []
+    for one in tries:
+        smaller, why = _strip(one)
+        changed += [one] if smaller else []
+        untried += [[one.name, why]] if why else []
     put_back = _put_back(changed)
     kept = [one for one in changed if one.name not in dict(put_back)]
     stripped = [[one.name, _original(one).stat().st_size, one.path.stat().st_size] for one in kept]
     for one in changed:
         _original(one).unlink(missing_ok=True)
-    return {"stripped": stripped, "put_back": put_back, "untried": untried}
+    return {"stripped": stripped, "put_back": put_back, "untried": sorted(untried)}
 
 
 class _Try(NamedTuple):
@@ -162,20 +166,21 @@ def _load_and_exit(path: Path, kind: str | None, writing: int) -> None:
     os._exit(0)
 
 
-def _strip(one: _Try) -> bool:
-    """Whether there was something to take out."""
+def _strip(one: _Try) -> tuple[bool, str | None]:
+    """Whether there was something to take out; and why not, if the program failed."""
     original = _original(one)
     one.path.rename(original)
     # Programs of the system do not load what Python has brought.
     environment = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
     command = ["strip", "--strip-unneeded", "-o", str(one.path), str(original)]
-    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode == 0 and one.path.is_file() and one.path.stat().st_size < original.stat().st_size:
         shutil.copymode(original, one.path)
-        return True
+        return True, None
     one.path.unlink(missing_ok=True)
     original.rename(one.path)
-    return False
+    said = done.stderr.strip() or f"strip ended with exit code {done.returncode}"
+    return False, said.splitlines()[-1] if done.returncode else None
 
 
 def _put_back(changed: list[_Try]) -> list[list[str]]:
