@@ -60,7 +60,7 @@ class Setting:
     """Two native wheels and a pure one, locked for a target."""
 
     def __init__(self, root: Path, make_wheel: MakeWheel, answer: object = strips) -> None:
-        solid = {"solid/fine.so": WHOLE, "solid/breaks.so": WHOLE, "solid/a.py": ""}
+        solid: dict[str, bytes | str] = {"solid/fine.so": WHOLE, "solid/breaks.so": WHOLE, "solid/a.py": ""}
         wheels = [
             make_wheel("solid", files=solid, tag=TAG),
             make_wheel("other", files={"other/fine.so": WHOLE}, tag=TAG),
