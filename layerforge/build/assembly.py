@@ -13,7 +13,7 @@ from layerforge.build.pack import Pack
 from layerforge.build.store import StoredWheel, read_entry
 from layerforge.errors import BuildError
 from layerforge.model.finding import Finding, Severity
-from layerforge.wheels.layout import INSTALLER, Layout, format_program, format_record, shebang
+from layerforge.wheels.layout import IN_LAYER, INSTALLER, Place, format_program, format_record, shebang
 
 _PATHS_SHOWN = 5
 # A legacy namespace package has the same few lines in each of its parts, give or take a comment.
@@ -23,7 +23,7 @@ _NAMESPACE_MARKS = (b"extend_path", b"declare_namespace")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Assembly:
-    """What a layer will hold. `sizes` are bytes unzipped by distribution, in the order given."""
+    """What a zip will hold. `sizes` are bytes unzipped by distribution, in the order given."""
 
     entries: tuple[ZipEntry, ...]
     sizes: tuple[int, ...]
@@ -49,11 +49,13 @@ def assemble(
     python: tuple[int, int] | None,
     layer: str,
     packs: Mapping[str, Sequence[Pack]] | None = None,
+    place: Place = IN_LAYER,
 ) -> Assembly:
-    """Lay out `wheels` in one layer for an interpreter (None: for any); the first to bring a path keeps it.
+    """Lay out `wheels` in one zip for an interpreter (None: for any); the first to bring a path keeps it.
 
-    `packs` are by the sha256 of the wheel that they were made from: a path that the wheel has too is
-    replaced (by the last pack that has it), others are added. Sizes and RECORD follow.
+    `layer` is what messages call the zip. `packs` are by the sha256 of the wheel that they were made
+    from: a path that the wheel has too is replaced (by the last pack that has it), others are added.
+    Sizes and RECORD follow.
 
     Callers sort the wheels by name, so who wins does not depend on anything else. Raises BuildError if a
     path of one is a folder of another.
@@ -61,7 +63,7 @@ def assemble(
     merge = _Merge()
     sizes = []
     for position, wheel in enumerate(wheels):
-        files = _files(wheel, wheel.layout(), python, packs.get(wheel.sha256, ()) if packs else ())
+        files = _files(wheel, python, packs.get(wheel.sha256, ()) if packs else (), place)
         sizes.append(sum(file.entry.size for file in files))
         for file in files:
             known = merge.files.setdefault(file.entry.path, (file, position))
@@ -71,14 +73,15 @@ def assemble(
     return Assembly(
         entries=tuple([file.entry for file, _ in merge.files.values()]),
         sizes=tuple(sizes),
-        findings=tuple(_findings(merge, wheels, layer)),
+        findings=tuple(_findings(merge, wheels, layer, place)),
     )
 
 
 def _files(
-    wheel: StoredWheel, layout: Layout, python: tuple[int, int] | None, packs: Sequence[Pack]
+    wheel: StoredWheel, python: tuple[int, int] | None, packs: Sequence[Pack], place: Place
 ) -> list[_File]:
     """Every file of a distribution, RECORD last."""
+    layout = wheel.layout()
     files = []
     for item in layout.placed:
         entry = wheel.entries[item.member]
@@ -98,7 +101,7 @@ def _files(
         )
         files.append(_File(copied, entry.sha256))
     for command in layout.commands:
-        program = format_program(command, python=python)
+        program = format_program(command, python=python, place=place)
         files.append(_written(f"bin/{command.name}", program, executable=True))
     if packs:
         files = _with_packs(files, packs)
@@ -106,8 +109,25 @@ def _files(
     # Bytecode is listed as pip lists it, so that importlib.metadata tells of every file; pip leaves its
     # digest empty because it is made at each place anew, but ours is the same everywhere.
     rows = [(file.entry.path, file.sha256, file.entry.size) for file in files]
-    files.append(_written(layout.record_path, format_record(rows, record_path=layout.record_path)))
-    return files
+    record = format_record(rows, record_path=layout.record_path, place=place)
+    files.append(_written(layout.record_path, record))
+    return files if place is IN_LAYER else _moved(files, wheel, place)
+
+
+def _moved(files: Iterable[_File], wheel: StoredWheel, place: Place) -> list[_File]:
+    """Files of a layer where they are in another zip."""
+    moved = [file._replace(entry=file.entry._replace(path=place.path(file.entry.path))) for file in files]
+    taken: set[str] = set()
+    for file in moved:
+        if file.entry.path in taken:
+            raise BuildError(
+                f"two files of {wheel.name} {wheel.version} would lie at {file.entry.path} beside a "
+                "function's code",
+                where=wheel.filename,
+                hint=f"let functions take {wheel.name} from a layer (bundle in the config)",
+            )
+        taken.add(file.entry.path)
+    return moved
 
 
 def _with_packs(files: Sequence[_File], packs: Sequence[Pack]) -> list[_File]:
@@ -150,9 +170,10 @@ def _refuse_folders(merge: _Merge, wheels: Sequence[StoredWheel], layer: str) ->
         folders = {folder.rpartition("/")[0] for folder in folders} - {""}
 
 
-def _findings(merge: _Merge, wheels: Sequence[StoredWheel], layer: str) -> Iterable[Finding]:
+def _findings(merge: _Merge, wheels: Sequence[StoredWheel], layer: str, place: Place) -> Iterable[Finding]:
     for (kept, dropped), paths in sorted(merge.clashes.items()):
-        differing = sorted(path for path in paths if not _is_namespace(path, wheels[kept], wheels[dropped]))
+        both = (wheels[kept], wheels[dropped])
+        differing = sorted(path for path in paths if not _is_namespace(path, both, place))
         if not differing:
             continue
         winner, loser = (f"{wheels[at].name} {wheels[at].version}" for at in (kept, dropped))
@@ -164,7 +185,7 @@ def _findings(merge: _Merge, wheels: Sequence[StoredWheel], layer: str) -> Itera
             subject=layer,
             sentence=(
                 f"{winner} and {loser} both bring {count} of the same path with different contents; "
-                f"the layer has those of {winner}"
+                f"the {'layer' if place is IN_LAYER else 'zip'} has those of {winner}"
             ),
             details=(*differing[:_PATHS_SHOWN], *([f"and {more} more"] if more > 0 else [])),
             hint="two distributions of one project (such as opencv-python and opencv-python-headless) "
@@ -172,11 +193,11 @@ def _findings(merge: _Merge, wheels: Sequence[StoredWheel], layer: str) -> Itera
         )
 
 
-def _is_namespace(path: str, *wheels: StoredWheel) -> bool:
+def _is_namespace(path: str, wheels: Iterable[StoredWheel], place: Place) -> bool:
     if not path.endswith("/__init__.py"):
         return False
     for wheel in wheels:
-        placed = next(item for item in wheel.layout().placed if item.path == path)
+        placed = next(item for item in wheel.layout().placed if place.path(item.path) == path)
         entry = wheel.entries[placed.member]
         if entry.size > _NAMESPACE_MAX:
             return False

@@ -3,40 +3,43 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
 
-from layerforge.build.archive import Written, write_archive
-from layerforge.build.assembly import Assembly, assemble
-from layerforge.build.code import Code, read_code, write_code
+from layerforge.build.code import Code, write_code
 from layerforge.build.fetch import Fetcher, Wanted
+from layerforge.build.inputs import (
+    CodeInput,
+    LayerInput,
+    Packs,
+    code_inputs,
+    digest_of_code,
+    digest_of_layer,
+    layer_inputs,
+)
 from layerforge.build.manifest import read_manifest, write_manifest
 from layerforge.build.output_folder import FUNCTIONS, LAYERS, OutputFolder, ZipFile
-from layerforge.build.pack import Pack
 from layerforge.build.provenance import bytecode_of, stripping_of
-from layerforge.build.store import DamagedWheelError, DigestCheck, StoredWheel, WheelStore
+from layerforge.build.store import WheelStore
+from layerforge.build.writing import Destination, WrittenZip, ZipWriter
 from layerforge.cache import Cache
 from layerforge.errors import BuildError
 from layerforge.model.artifact import (
     Artifact,
-    BuiltDistribution,
     CodeArtifact,
     Manifest,
     ManifestFunction,
 )
+from layerforge.model.counts import count
 from layerforge.model.finding import Finding
 from layerforge.model.function import Function, Project
 from layerforge.model.lock import Lock
-from layerforge.model.plan import FunctionPlan, Item, LayerPlan, PlannedLayer
+from layerforge.model.plan import FunctionPlan, LayerPlan
 from layerforge.model.progress import Progress
 from layerforge.model.requirement import IndexOptions, urls_with_credentials
-from layerforge.plan.demands import item_of
 from layerforge.resolve.index import Index
-from layerforge.wheels.layout import LAYOUT_VERSION
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,21 +53,11 @@ class BuildResult:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _LayerInput:
-    """A layer and all that decides its bytes. `packs` are by distribution."""
-
-    layer: PlannedLayer
-    wanted: tuple[Wanted, ...]
-    packs: Mapping[str, tuple[Pack, ...]]
-    digest: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class _Work:
     """What the project is to become, and what of it is there."""
 
-    layers: tuple[_LayerInput, ...]
-    codes: Mapping[str, Code]
+    layers: tuple[LayerInput, ...]
+    codes: Mapping[str, CodeInput]
     reused_layers: Mapping[str, Artifact]
     reused_codes: Mapping[str, CodeArtifact]
     previous: Manifest | None
@@ -93,18 +86,6 @@ def make_fetcher(
     return replace(fetcher, source_context=source_context) if source_context else fetcher
 
 
-def wanted_by_layer(plan: LayerPlan, locks: Sequence[Lock]) -> dict[str, tuple[Wanted, ...]]:
-    """The locked distributions of each layer, sorted, by the layer's name."""
-    pinned = {(lock.target, item_of(one).file): one for lock in locks for one in lock.distributions}
-
-    def wanted(layer: PlannedLayer, item: Item) -> Wanted:
-        # Of a file that serves several targets, it is the same whichever of them asks for it.
-        target = next(target for target in layer.targets if (target, item.file) in pinned)
-        return Wanted(target=target, distribution=pinned[target, item.file])
-
-    return {layer.name: tuple(wanted(layer, item) for item in sorted(layer.items)) for layer in plan.layers}
-
-
 def build_project(
     plan: LayerPlan,
     locks: Sequence[Lock],
@@ -112,67 +93,28 @@ def build_project(
     *,
     output: Path,
     fetcher: Fetcher,
-    packs: Mapping[tuple[str, str], tuple[Pack, ...]] | None = None,
+    packs: Packs | None = None,
 ) -> BuildResult:
     """Build every layer of `plan` and the code of every function into the folder `output`.
 
-    `packs` go in beside the wheels, by layer and distribution. A zip whose inputs are as they were is
-    left alone; if all are, nothing is read or written. The manifest is written last, and what no
-    entry of it names is removed after that. Raises BuildError.
+    `packs` go in beside the wheels, by the name of the zip (`LayerPlan.zips`) and the distribution's. A
+    zip whose inputs are as they were is left alone; if all are, nothing is read or written. The manifest
+    is written last, and what no entry of it names is removed after that. Raises BuildError.
     """
     for function in plan.functions:
         if function.infeasible:
             raise BuildError(f"{function.function} gets no layers: {function.infeasible}")
     builder = _Builder(OutputFolder(path=output), plan, project, fetcher)
-    layers = _layer_inputs(plan, locks, fetcher, packs or {})
-    codes = _read_codes(project)
+    inputs = layer_inputs(plan, locks, fetcher, packs or {})
+    layers = tuple(inputs[layer.name] for layer in plan.layers)
+    codes = code_inputs(project, plan, inputs)
     work = builder.compare(layers, codes)
-    manifest = builder.manifest(work.reused_layers, work.reused_codes) if _is_done(work) else None
+    manifest = builder.manifest(work.reused_layers, work.reused_codes, codes) if _is_done(work) else None
     if manifest is not None and manifest == work.previous:
         return _result(manifest, (), work, ())
     with builder.folder.locked(fetcher.progress):
         # Another build may have done it all while this one waited.
         return builder.run(builder.compare(layers, codes))
-
-
-def _read_codes(project: Project) -> dict[str, Code]:
-    """The code of each function that has some; functions that share a folder share the reading."""
-    sources = {
-        function.name: function.source for function in project.functions if function.source is not None
-    }
-    read = {source: read_code(project.root, source) for source in sorted(set(sources.values()))}
-    return {name: read[source] for name, source in sources.items()}
-
-
-def _layer_inputs(
-    plan: LayerPlan,
-    locks: Sequence[Lock],
-    fetcher: Fetcher,
-    packs: Mapping[tuple[str, str], tuple[Pack, ...]],
-) -> tuple[_LayerInput, ...]:
-    wanted = wanted_by_layer(plan, locks)
-    inputs = []
-    for layer in plan.layers:
-        ours = {name: held for (of_layer, name), held in packs.items() if of_layer == layer.name}
-        digest = _input_digest(layer, wanted[layer.name], ours, fetcher)
-        inputs.append(_LayerInput(layer=layer, wanted=wanted[layer.name], packs=ours, digest=digest))
-    return tuple(inputs)
-
-
-def _input_digest(
-    layer: PlannedLayer,
-    wanted: Iterable[Wanted],
-    packs: Mapping[str, tuple[Pack, ...]],
-    fetcher: Fetcher,
-) -> str:
-    targets = " ".join(target.name for target in layer.targets)
-    digest = hashlib.sha256(f"layer {LAYOUT_VERSION}\0{targets}\0".encode())
-    for one in wanted:
-        digest.update(f"{one.distribution.name}\0{fetcher.input_key(one)}\0".encode())
-        for pack in packs.get(one.distribution.name, ()):
-            names = "\0".join([entry.name for entry in pack.entries])
-            digest.update(f"pack {pack.sha256}\0{names}\0".encode(errors="surrogateescape"))
-    return digest.hexdigest()
 
 
 def places_to_look(project: Project) -> IndexOptions:
@@ -217,7 +159,7 @@ class _Builder:
         self._jobs = max(1, fetcher.jobs)
         self._told_of_damage = False
 
-    def compare(self, layers: tuple[_LayerInput, ...], codes: Mapping[str, Code]) -> _Work:
+    def compare(self, layers: tuple[LayerInput, ...], codes: Mapping[str, CodeInput]) -> _Work:
         """Find what the last build left and still holds."""
         previous = self._previous()
         known = {layer.name: layer for layer in previous.layers} if previous else {}
@@ -230,9 +172,7 @@ class _Builder:
         reused_codes = {
             name: artifact
             for name, code in codes.items()
-            if name in functions
-            and (artifact := functions[name].code)
-            and self._holds(artifact, code.input_digest)
+            if name in functions and (artifact := functions[name].code) and self._holds(artifact, code.digest)
         }
         return _Work(
             layers=layers,
@@ -259,170 +199,154 @@ class _Builder:
 
     def run(self, work: _Work) -> BuildResult:
         """Build what is missing, then write the manifest, then clean up."""
-        missing = [one for one in work.layers if one.layer.name not in work.reused_layers]
-        wheels = self._fetcher.fetch(wanted for one in missing for wanted in one.wanted)
-        built, findings = self._build_layers(missing, wheels)
-        codes = self._build_codes(work)
-        manifest = self.manifest({**work.reused_layers, **built}, {**work.reused_codes, **codes})
+        layers = [one for one in work.layers if one.layer.name not in work.reused_layers]
+        codes = {name: one for name, one in work.codes.items() if name not in work.reused_codes}
+        # Functions may share their code: it is written once.
+        first = {one.digest: (name, one) for name, one in sorted(codes.items(), reverse=True)}
+        zips = [(one, Destination(kind=LAYERS, name=one.layer.name)) for one in layers]
+        zips += [
+            (one.bundle, Destination(kind=FUNCTIONS, name=name, code=one.code))
+            for name, one in first.values()
+            if one.bundle
+        ]
+        written = self._write_zips(zips)
+        built = {one.layer.name: self._artifact(one, written[one.layer.name]) for one in layers}
+        built_codes = self._build_codes(codes, written)
+        manifest = self.manifest(
+            {**work.reused_layers, **built}, {**work.reused_codes, **built_codes}, work.codes
+        )
         if manifest != work.previous:
             with self.folder.errors_named(self.folder.manifest):
                 write_manifest(self.folder.manifest, manifest)
         self.folder.remove_others(_paths(manifest))
-        names = [*built, *(f"{name} (code)" for name in codes)]
+        names = [*built, *(f"{name} (code)" for name in built_codes)]
+        findings = [finding for one in written.values() for finding in one.assembly.findings]
+        findings.sort(key=lambda finding: (finding.subject, finding.sentence))
         return _result(manifest, names, work, findings)
 
-    def _build_layers(
-        self, missing: Sequence[_LayerInput], wheels: Mapping[Wanted, StoredWheel]
-    ) -> tuple[dict[str, Artifact], list[Finding]]:
-        if not missing:
-            return {}, []
-        largest_first = sorted(missing, key=lambda one: -one.layer.unzipped_size)
-        label = f"building {len(missing)} layers" if len(missing) > 1 else "building 1 layer"
-        built: dict[str, Artifact] = {}
-        findings: list[Finding] = []
+    def _write_zips(self, zips: Sequence[tuple[LayerInput, Destination]]) -> dict[str, WrittenZip]:
+        """Write all zips that hold distributions; by their names."""
+        if not zips:
+            return {}
+        wheels = self._fetcher.fetch(wanted for one, _ in zips for wanted in one.wanted)
+        writer = ZipWriter(folder=self.folder, fetcher=self._fetcher)
+        largest_first = sorted(zips, key=lambda zipped: -zipped[0].layer.unzipped_size)
+        written: dict[str, WrittenZip] = {}
         with (
-            self._fetcher.progress.task(label, total=len(missing), unit="items") as advance,
-            ThreadPoolExecutor(min(self._jobs, len(missing)), thread_name_prefix="layer") as pool,
+            self._fetcher.progress.task(f"building {_told(zips)}", total=len(zips), unit="items") as advance,
+            ThreadPoolExecutor(min(self._jobs, len(zips)), thread_name_prefix="layer") as pool,
         ):
-            futures = [pool.submit(self._build_layer, one, wheels) for one in largest_first]
+            futures = [pool.submit(writer.write, one, wheels, place) for one, place in largest_first]
             try:
-                for one, future in zip(largest_first, futures, strict=True):
-                    built[one.layer.name], assembly = future.result()
-                    findings += assembly.findings
+                for (one, _), future in zip(largest_first, futures, strict=True):
+                    written[one.layer.name] = future.result()
                     advance(1)
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
-        return built, sorted(findings, key=lambda finding: (finding.subject, finding.sentence))
+        return written
 
-    def _build_layer(
-        self, one: _LayerInput, wheels: Mapping[Wanted, StoredWheel]
-    ) -> tuple[Artifact, Assembly]:
-        try:
-            return self._write_layer(one, wheels)
-        except DamagedWheelError as error:
-            if isinstance(error.stored, Pack):
-                # It is gone now, and nothing but a new build makes it again.
-                raise BuildError(
-                    f"what was compiled for {one.layer.name} was damaged in the cache, and has been removed",
-                    hint="build again, which compiles it anew; check the disk that holds the cache",
-                ) from error
-            # Found while copying: fetched again, once.
-            self._fetcher.progress.note(f"{error.stored.filename} in the cache is damaged: fetching it again")
-            return self._write_layer(one, self._fetcher.fetch(one.wanted))
-
-    def _write_layer(
-        self, one: _LayerInput, wheels: Mapping[Wanted, StoredWheel]
-    ) -> tuple[Artifact, Assembly]:
-        stored = [wheels[wanted] for wanted in one.wanted]
-        layer = one.layer
-        packs = {
-            wheel.sha256: held
-            for wheel, wanted in zip(stored, one.wanted, strict=True)
-            if (held := one.packs.get(wanted.distribution.name))
-        }
-        every = [pack for held in packs.values() for pack in held]
-        with DigestCheck([*stored, *every]) as check:
-            try:
-                assembly = assemble(stored, python=layer.python, layer=layer.name, packs=packs)
-                file = self.folder.write_zip(LAYERS, layer.name, _checked(assembly, check, layer.name))
-            except BuildError:
-                _raise_damaged(check, self._fetcher.store)
-                raise
-        artifact = Artifact(
-            name=layer.name,
+    def _artifact(self, one: LayerInput, written: WrittenZip) -> Artifact:
+        file = written.file
+        return Artifact(
+            name=one.layer.name,
             path=file.path,
             sha256=file.sha256,
             code_sha256=file.code_sha256,
             zipped_size=file.zipped_size,
             unzipped_size=file.unzipped_size,
-            runtimes=layer.runtimes,
-            architectures=layer.architectures,
-            distributions=tuple(
-                BuiltDistribution(
-                    name=wanted.distribution.name,
-                    version=wheel.version,
-                    unzipped_size=size,
-                    built_in=self._fetcher.built_in(wanted),
-                )
-                for wanted, wheel, size in zip(one.wanted, stored, assembly.sizes, strict=True)
-            ),
+            runtimes=one.layer.runtimes,
+            architectures=one.layer.architectures,
+            distributions=written.distributions,
             # Known of a source only now: whether a container built it, and which.
-            input_digest=_input_digest(layer, one.wanted, one.packs, self._fetcher),
-            bytecode=bytecode_of(every),
-            stripped=stripping_of(every),
+            input_digest=digest_of_layer(one.layer, one.wanted, one.packs, self._fetcher),
+            bytecode=bytecode_of(one.all_packs),
+            stripped=stripping_of(one.all_packs),
         )
-        return artifact, assembly
 
-    def _build_codes(self, work: _Work) -> dict[str, CodeArtifact]:
-        built = {}
-        written: dict[str, ZipFile] = {}
-        for name, code in sorted(work.codes.items()):
-            if name in work.reused_codes:
+    def _build_codes(
+        self, codes: Mapping[str, CodeInput], zips: Mapping[str, WrittenZip]
+    ) -> dict[str, CodeArtifact]:
+        built: dict[str, CodeArtifact] = {}
+        first: dict[str, CodeArtifact] = {}
+        for name, one in sorted(codes.items()):
+            if known := first.get(one.digest):
+                # The path is the only thing that is its own.
+                path = self.folder.link_zip(FUNCTIONS, name, known.path, sha256=known.sha256)
+                built[name] = replace(known, path=path)
                 continue
-            if known := written.get(code.input_digest):
-                file = self.folder.link_zip(FUNCTIONS, name, known)
-            else:
-                file = self.folder.write_zip(FUNCTIONS, name, functools.partial(write_code, code))
-            written[code.input_digest] = file
-            built[name] = CodeArtifact(
-                path=file.path,
-                sha256=file.sha256,
-                code_sha256=file.code_sha256,
-                zipped_size=file.zipped_size,
-                unzipped_size=file.unzipped_size,
-                input_digest=code.input_digest,
-            )
+            written = zips[one.bundle.layer.name] if one.bundle else None
+            file = written.file if written else self._write_code(name, one.code)
+            first[one.digest] = built[name] = self._code_artifact(one, file, written)
         return built
 
-    def manifest(self, layers: Mapping[str, Artifact], codes: Mapping[str, CodeArtifact]) -> Manifest:
+    def _write_code(self, name: str, code: Code) -> ZipFile:
+        return self.folder.write_zip(FUNCTIONS, name, functools.partial(write_code, code))
+
+    def _code_artifact(self, one: CodeInput, file: ZipFile, written: WrittenZip | None) -> CodeArtifact:
+        bundle = one.bundle
+        return CodeArtifact(
+            path=file.path,
+            sha256=file.sha256,
+            code_sha256=file.code_sha256,
+            zipped_size=file.zipped_size,
+            unzipped_size=file.unzipped_size,
+            input_digest=digest_of_code(
+                one.code,
+                digest_of_layer(bundle.layer, bundle.wanted, bundle.packs, self._fetcher) if bundle else None,
+            ),
+            distributions=written.distributions if written else (),
+            bytecode=bytecode_of(bundle.all_packs) if bundle else (),
+            stripped=stripping_of(bundle.all_packs) if bundle else None,
+        )
+
+    def manifest(
+        self,
+        layers: Mapping[str, Artifact],
+        codes: Mapping[str, CodeArtifact],
+        inputs: Mapping[str, CodeInput],
+    ) -> Manifest:
         """Say what is there."""
         functions = {function.name: function for function in self._project.functions}
         return Manifest(
             project=self._project.settings.name,
             layers=tuple(layers[name] for name in sorted(layers)),
             functions={
-                plan.function: _manifest_function(plan, functions[plan.function], layers, codes)
+                plan.function: _manifest_function(
+                    plan,
+                    functions[plan.function],
+                    [layers[name] for name in plan.layers],
+                    codes.get(plan.function),
+                    inputs[plan.function].code.unzipped_size if plan.function in inputs else plan.code_size,
+                )
                 for plan in sorted(self._plan.functions, key=lambda plan: plan.function)
             },
         )
 
 
-def _checked(assembly: Assembly, check: DigestCheck, name: str) -> Callable[[IO[bytes]], Written]:
-    """Write the layer, and let it count only if every wheel that it was copied from is intact."""
-
-    def write(stream: IO[bytes]) -> Written:
-        written = write_archive(assembly.entries, stream, subject=name)
-        if damaged := check.damaged():
-            raise DamagedWheelError(damaged[0])
-        return written
-
-    return write
-
-
-def _raise_damaged(check: DigestCheck, store: WheelStore) -> None:
-    damaged = check.damaged()
-    for wheel in damaged:
-        store.discard(wheel.sha256)
-    if damaged:
-        raise DamagedWheelError(damaged[0])
-
-
 def _manifest_function(
-    plan: FunctionPlan, function: Function, layers: Mapping[str, Artifact], codes: Mapping[str, CodeArtifact]
+    plan: FunctionPlan,
+    function: Function,
+    layers: Iterable[Artifact],
+    code: CodeArtifact | None,
+    code_size: int,
 ) -> ManifestFunction:
-    code = codes.get(plan.function)
-    code_size = code.unzipped_size if code else plan.code_size
+    own_zip = code.unzipped_size if code else code_size
     return ManifestFunction(
         target=plan.target.name,
         layers=plan.layers,
         external_layers=tuple(layer.arn for layer in function.external_layers),
         code=code,
         code_size=code_size,
-        unzipped_size=code_size
-        + plan.external_size
-        + sum(layers[name].unzipped_size for name in plan.layers),
+        unzipped_size=own_zip + plan.external_size + sum(layer.unzipped_size for layer in layers),
         carried_excess=plan.carried_excess,
     )
+
+
+def _told(zips: Sequence[tuple[LayerInput, Destination]]) -> str:
+    """`3 layers and 2 code zips`."""
+    layers = sum(place.kind == LAYERS for _, place in zips)
+    counts = [(layers, "layer"), (len(zips) - layers, "code zip")]
+    return " and ".join(count(number, name) for number, name in counts if number)
 
 
 def _paths(manifest: Manifest) -> list[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -110,8 +111,8 @@ def _read_files(files: list[tuple[str, Path]], source: str) -> Code:
     )
 
 
-def write_code(code: Code, stream: IO[bytes]) -> Written:
-    """Write the zip.
+def write_code(code: Code, stream: IO[bytes], *, beside: Sequence[ZipEntry] = ()) -> Written:
+    """Write the zip, with `beside` among the code's own files (which cannot be a zip then).
 
     Raises BuildError if the code changed since it was read, OSError if the zip cannot be written.
     """
@@ -120,10 +121,14 @@ def write_code(code: Code, stream: IO[bytes]) -> Written:
         if code.archive is not None:
             written = _copy(code.archive, stream, code.unzipped_size)
         else:
-            written = write_archive(code.entries, stream, subject=code.source)
+            written = write_archive((*code.entries, *beside), stream, subject=code.source)
         paths = [code.archive] if code.archive else [entry.source for entry in code.entries]
         states = tuple(_state(path) for path in paths if isinstance(path, Path))
-    except (FileNotFoundError, TruncatedSourceError):
+    except TruncatedSourceError as error:
+        if any(entry.source == error.source for entry in beside):
+            raise
+        raise changed from None
+    except FileNotFoundError:
         raise changed from None
     if states != code.states:
         raise changed

@@ -52,18 +52,26 @@ def _format_layer(layer: Artifact) -> dict[str, Any]:
         "unzipped_size": layer.unzipped_size,
         "runtimes": list(layer.runtimes),
         "architectures": list(layer.architectures),
-        "distributions": [
-            {
-                "name": one.name,
-                "version": one.version,
-                "unzipped_size": one.unzipped_size,
-                **({"built_in": one.built_in} if one.built_in else {}),
-            }
-            for one in layer.distributions
-        ],
+        "distributions": [_format_distribution(one) for one in layer.distributions],
         "input_digest": layer.input_digest,
-        **({"bytecode": [_format_bytecode(one) for one in layer.bytecode]} if layer.bytecode else {}),
-        **({"stripped": _format_stripping(layer.stripped)} if layer.stripped else {}),
+        **_format_packs(layer),
+    }
+
+
+def _format_distribution(one: BuiltDistribution) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "version": one.version,
+        "unzipped_size": one.unzipped_size,
+        **({"built_in": one.built_in} if one.built_in else {}),
+    }
+
+
+def _format_packs(made: Artifact | CodeArtifact) -> dict[str, Any]:
+    """What was put in beside the wheels, where anything was."""
+    return {
+        **({"bytecode": [_format_bytecode(one) for one in made.bytecode]} if made.bytecode else {}),
+        **({"stripped": _format_stripping(made.stripped)} if made.stripped else {}),
     }
 
 
@@ -101,6 +109,12 @@ def _format_function(function: ManifestFunction) -> dict[str, Any]:
             "zipped_size": code.zipped_size,
             "unzipped_size": code.unzipped_size,
             "input_digest": code.input_digest,
+            **(
+                {"distributions": [_format_distribution(one) for one in code.distributions]}
+                if code.distributions
+                else {}
+            ),
+            **_format_packs(code),
         },
         "code_size": function.code_size,
         "unzipped_size": function.unzipped_size,
@@ -247,6 +261,9 @@ def _parse_code(node: _Node) -> CodeArtifact:
         zipped_size=node.get("zipped_size", int),
         unzipped_size=node.get("unzipped_size", int),
         input_digest=node.get("input_digest", str),
+        distributions=node.each("distributions", _parse_distribution) if node.has("distributions") else (),
+        bytecode=node.each("bytecode", _parse_bytecode) if node.has("bytecode") else (),
+        stripped=_parse_stripping(node.child("stripped")) if node.has("stripped") else None,
     )
 
 

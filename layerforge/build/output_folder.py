@@ -95,19 +95,22 @@ class OutputFolder:
             written.unzipped_size,
         )
 
-    def link_zip(self, kind: str, name: str, file: ZipFile) -> ZipFile:
-        """Give a zip that was just written another name: functions may share their code."""
-        path = f"{kind}/{_UNSAFE.sub('-', name)}-{file.sha256[:_DIGITS]}.zip"
+    def link_zip(self, kind: str, name: str, known: str, *, sha256: str) -> str:
+        """Give a zip that was just written (at the path `known`) another name: functions may share code.
+
+        Returns the path.
+        """
+        path = f"{kind}/{_UNSAFE.sub('-', name)}-{sha256[:_DIGITS]}.zip"
         target = self.path / path
         with self.errors_named(target.parent):
             target.unlink(missing_ok=True)
             try:
-                target.hardlink_to(self.path / file.path)
+                target.hardlink_to(self.path / known)
             except OSError:
                 # Not every file system has links.
-                with atomic_file(target) as stream, (self.path / file.path).open("rb") as source:
+                with atomic_file(target) as stream, (self.path / known).open("rb") as source:
                     shutil.copyfileobj(source, stream)
-        return file._replace(path=path)
+        return path
 
     def remove_others(self, kept: Iterable[str]) -> None:
         """Remove zips of earlier builds, and what killed builds left, except `kept` (relative paths)."""

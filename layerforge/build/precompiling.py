@@ -20,6 +20,7 @@ from layerforge.build.compilers import (
     host_compiler,
 )
 from layerforge.build.fetch import Fetcher, Wanted
+from layerforge.build.inputs import Packs
 from layerforge.build.pack import Pack, PackStore
 from layerforge.containers.engine import ContainerEngine
 from layerforge.containers.images import Images
@@ -32,8 +33,6 @@ from layerforge.model.sizes import format_size
 from layerforge.model.target import Target
 from layerforge.project.used_modules import USED_FILE, read_used_modules
 
-# What goes into a layer beside the wheels themselves, by layer and distribution.
-LayerPacks = Mapping[tuple[str, str], tuple[Pack, ...]]
 Made = Mapping[Compilation, WheelBytecode]
 
 
@@ -166,12 +165,12 @@ class Precompiler:
 def compilations(
     plan: LayerPlan, wanted: Mapping[str, Sequence[Wanted]]
 ) -> dict[str, tuple[Compilation, ...]]:
-    """What there is to compile, by layer: each of its distributions, for each of its runtimes."""
+    """What there is to compile, by zip: each of its distributions, for each of its runtimes."""
     return {
         layer.name: tuple(
             Compilation(runtime, one) for one in wanted[layer.name] for runtime in layer.runtimes
         )
-        for layer in plan.layers
+        for layer in plan.zips
     }
 
 
@@ -189,18 +188,24 @@ def with_bytecode_sizes(locks: Sequence[Lock], made: Made) -> tuple[Lock, ...]:
     )
 
 
-def place_bytecode(asked: Mapping[str, Sequence[Compilation]], made: Made) -> LayerPacks:
+def place_bytecode(asked: Mapping[str, Sequence[Compilation]], made: Made) -> Packs:
     """All of it, in the layers that hold its distributions (`asked`, by layer name)."""
     return _packs(_parts(asked, made))
 
 
 def fill_with_bytecode(
     plan: LayerPlan, asked: Mapping[str, Sequence[Compilation]], made: Made
-) -> tuple[LayerPacks, tuple[Finding, ...]]:
+) -> tuple[Packs, tuple[Finding, ...]]:
     """As much of it as every function has room for below its limit, and what has no room."""
     parts = _parts(asked, made)
     costs = {layer: {part: code.cost for part, code in held.items()} for layer, held in parts.items() if held}
-    functions = {one.function: (one.layers, one.limit - one.unzipped_size) for one in plan.functions}
+    functions = {
+        one.function: (
+            (*one.layers, *((one.bundle.name,) if one.bundle else ())),
+            one.limit - one.unzipped_size,
+        )
+        for one in plan.functions
+    }
     chosen = choose_within_limits(costs, functions)
     findings = []
     for layer, held in sorted(costs.items()):
@@ -227,7 +232,7 @@ def _parts(asked: Mapping[str, Sequence[Compilation]], made: Made) -> dict[str, 
     }
 
 
-def _packs(parts: Mapping[str, Mapping[Part, WheelBytecode]]) -> LayerPacks:
+def _packs(parts: Mapping[str, Mapping[Part, WheelBytecode]]) -> Packs:
     packs: dict[tuple[str, str], tuple[Pack, ...]] = {}
     for layer, held in parts.items():
         for (name, _), code in sorted(held.items(), key=lambda one: one[0]):

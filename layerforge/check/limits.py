@@ -83,7 +83,7 @@ def _dominating(demand: Demand, lock: Lock | None) -> tuple[str, ...]:
     rows = [("its own code", demand.code_size, ""), ("layers from elsewhere", demand.external_size, "")]
     distributions = lock.by_name() if lock else {}
     roots = next((f.roots for f in lock.functions if f.function == demand.function), ()) if lock else ()
-    for item in demand.needs:
+    for item in demand.needs | demand.bundled:
         asked = f"required by {required_by(distributions, roots, item.name)}"
         rows.append((f"{item.name} {item.version}", item.unzipped_size, asked))
     rows = sorted((row for row in rows if row[1]), key=lambda row: (-row[1], row[0]))[:_LARGEST_SHOWN]
@@ -97,7 +97,7 @@ def _dominating(demand: Demand, lock: Lock | None) -> tuple[str, ...]:
 
 
 def _smaller_hint(demand: Demand) -> str:
-    parts = {item.name: item.unzipped_size for item in demand.needs}
+    parts = {item.name: item.unzipped_size for item in demand.needs | demand.bundled}
     largest = max(sorted(parts), key=lambda name: parts[name], default="")
     needed = parts.get(largest, 0)
     if demand.code_size >= max(needed, demand.external_size):

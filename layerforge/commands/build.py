@@ -115,7 +115,8 @@ def _build(
     locking: Locking,
     output: Path | None,
 ) -> int:
-    from layerforge.build.builder import build_project, make_fetcher, wanted_by_layer
+    from layerforge.build.builder import build_project, make_fetcher
+    from layerforge.build.inputs import wanted_by_zip
     from layerforge.commands.precompile import precompile
     from layerforge.commands.stripping import strip
     from layerforge.containers.opening import LazyEngine
@@ -160,7 +161,7 @@ def _build(
             output=_output(project, output),
             fetcher=fetcher,
             packs=slimmed.stripped.packs(
-                wanted_by_layer(compiled.planned.plan, compiled.locks), compiled.packs
+                wanted_by_zip(compiled.planned.plan, compiled.locks), compiled.packs
             ),
         )
     options.output.findings(result.findings)

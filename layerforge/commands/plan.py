@@ -63,6 +63,10 @@ def _document(planned: Planned) -> dict[str, Any]:
             f.function: {
                 "target": f.target.name,
                 "layers": list(f.layers),
+                "bundled": [
+                    {"name": item.name, "version": item.version, "unzipped_size": item.unzipped_size}
+                    for item in f.bundled
+                ],
                 "code_size": f.code_size,
                 "unzipped_size": f.unzipped_size,
                 "carried_excess": f.carried_excess,

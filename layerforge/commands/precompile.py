@@ -6,10 +6,9 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from layerforge.build.builder import wanted_by_layer
 from layerforge.build.fetch import Fetcher
+from layerforge.build.inputs import Packs, wanted_by_zip
 from layerforge.build.precompiling import (
-    LayerPacks,
     Precompiler,
     compilations,
     fill_with_bytecode,
@@ -30,7 +29,7 @@ class Precompiled:
 
     planned: Planned
     locks: tuple[Lock, ...]
-    packs: LayerPacks
+    packs: Packs
     findings: tuple[Finding, ...]
 
 
@@ -50,7 +49,7 @@ def precompile(
     precompiler = Precompiler(
         project=project, fetcher=fetcher, open_engine=open_engine, environment=os.environ
     )
-    asked = compilations(planned.plan, wanted_by_layer(planned.plan, locks))
+    asked = compilations(planned.plan, wanted_by_zip(planned.plan, locks))
     made = precompiler.bytecode({one for ones in asked.values() for one in ones})
     if project.settings.bytecode == "auto":
         packs, left_out = fill_with_bytecode(planned.plan, asked, made)
@@ -62,7 +61,7 @@ def precompile(
         )
     grown = with_bytecode_sizes(locks, made)
     again = plan_layers(project, grown, code_sizes) if made else planned
-    by_layer = compilations(again.plan, wanted_by_layer(again.plan, grown))
+    by_layer = compilations(again.plan, wanted_by_zip(again.plan, grown))
     # The same distributions, under the sizes that they have now.
     sized = {one.file: code for one, code in made.items()}
     named = {one: code for ones in by_layer.values() for one in ones if (code := sized.get(one.file))}

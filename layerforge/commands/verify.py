@@ -144,7 +144,7 @@ def _run(
     from layerforge.verify.providers import read_providers
     from layerforge.verify.running import Surroundings, run_images, verify_functions
 
-    providers = read_providers(folder, manifest.layers)
+    providers = read_providers(folder, manifest.with_distributions)
     with LazyEngine(options.output) as lazy:
         engine = lazy.get()
         images = Images(engine, project.settings.container, options.output)

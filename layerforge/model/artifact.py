@@ -66,7 +66,10 @@ class Artifact:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CodeArtifact:
-    """The zip of a function's own code (None of it where the code lies elsewhere)."""
+    """The zip of a function's own code (None of it where the code lies elsewhere).
+
+    `distributions` are bundled in it, `bytecode` and `stripped` are of theirs.
+    """
 
     path: str
     sha256: str
@@ -74,11 +77,14 @@ class CodeArtifact:
     zipped_size: int
     unzipped_size: int
     input_digest: str
+    distributions: tuple[BuiltDistribution, ...] = ()
+    bytecode: tuple[LayerBytecode, ...] = ()
+    stripped: LayerStripping | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ManifestFunction:
-    """One function of the manifest; bytes unzipped."""
+    """One function of the manifest; bytes unzipped. `code_size` is without what is bundled with its code."""
 
     target: str
     layers: tuple[str, ...]
@@ -96,3 +102,9 @@ class Manifest:
     project: str
     layers: tuple[Artifact, ...]
     functions: dict[str, ManifestFunction]
+
+    @property
+    def with_distributions(self) -> tuple[Artifact | CodeArtifact, ...]:
+        """The zips that hold distributions: the layers, and code that some are bundled with."""
+        codes = [function.code for function in self.functions.values()]
+        return (*self.layers, *(code for code in codes if code is not None and code.distributions))

@@ -37,9 +37,11 @@ class Item:
 class Demand:
     """What one function needs from layers, and what room it leaves them.
 
-    `code_size`, `external_size` in bytes unzipped; `external_layers` counts layers from elsewhere,
-    `reserved_layers` places that are to stay free. `limits_key` is where its limits stand in the
-    config. `weight`: for how many functions its bytes carried in excess count.
+    `bundled` is what it needs and finds in its own zip: it is not among `needs`, and the function
+    takes no layer that holds another version of it. `code_size`, `external_size` in bytes unzipped;
+    `external_layers` counts layers from elsewhere, `reserved_layers` places that are to stay free.
+    `limits_key` is where its limits stand in the config. `weight`: for how many functions its bytes
+    carried in excess count.
     """
 
     function: str
@@ -48,6 +50,7 @@ class Demand:
     code_size: int = 0
     external_layers: int = 0
     external_size: int = 0
+    bundled: frozenset[Item] = frozenset()
     reserved_layers: int = 0
     limits: Limits = Limits()
     limits_key: str = "limits"
@@ -61,17 +64,26 @@ class Demand:
     @property
     def room(self) -> int:
         """Bytes that its layers may hold."""
-        return self.limits.unzipped - self.code_size - self.external_size
+        return self.limits.unzipped - self.own_size - self.external_size
 
     @property
     def needed_size(self) -> int:
-        """Bytes of the distributions that it needs."""
+        """Bytes of the distributions that it needs from layers."""
         return sum(item.unzipped_size for item in self.needs)
+
+    @property
+    def own_size(self) -> int:
+        """Bytes of its own zip: its code and what is bundled with it."""
+        return self.code_size + sum(item.unzipped_size for item in self.bundled)
+
+    def bundles_rival(self, item: Item) -> bool:
+        """Whether another version of `item` is bundled with it, or another file."""
+        return any(one.name == item.name and one.file != item.file for one in self.bundled)
 
     @property
     def smallest_size(self) -> int:
         """Bytes that count against the limit even if its layers hold nothing but what it needs."""
-        return self.code_size + self.external_size + self.needed_size
+        return self.own_size + self.external_size + self.needed_size
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,6 +120,7 @@ class PlannedLayer:
 class FunctionPlan:
     """The layers that one function takes, in the order in which they are attached. All bytes unzipped.
 
+    `bundled` lies in its own zip, beside its code; `needed_size` is that of what it needs from layers.
     `limit` is what it may hold: Lambda's limit, or the user's budget. `infeasible` is the reason, in
     words, why the function gets no layers.
     """
@@ -122,11 +135,24 @@ class FunctionPlan:
     layers_size: int
     limit: int = UNZIPPED_LIMIT
     infeasible: str | None = None
+    bundled: tuple[Item, ...] = ()
+
+    @property
+    def bundle(self) -> PlannedLayer | None:
+        """What is bundled, as the zip of distributions that it is: `<function> (code)`."""
+        if not self.bundled:
+            return None
+        return PlannedLayer(name=f"{self.function} (code)", targets=(self.target,), items=self.bundled)
+
+    @property
+    def bundled_size(self) -> int:
+        """Bytes of what is bundled, as laid out in a layer: a few more than in the zip of its code."""
+        return sum(item.unzipped_size for item in self.bundled)
 
     @property
     def unzipped_size(self) -> int:
-        """What counts against the limit: code, layers and layers from elsewhere."""
-        return self.code_size + self.layers_size + self.external_size
+        """What counts against the limit: code and what is bundled with it, layers, those from elsewhere."""
+        return self.code_size + self.bundled_size + self.layers_size + self.external_size
 
     @property
     def carried_excess(self) -> int:
@@ -140,3 +166,9 @@ class LayerPlan:
 
     layers: tuple[PlannedLayer, ...]
     functions: tuple[FunctionPlan, ...]
+
+    @property
+    def zips(self) -> tuple[PlannedLayer, ...]:
+        """All that hold distributions: the layers, then what is bundled with functions' code."""
+        bundles = [function.bundle for function in self.functions]
+        return (*self.layers, *(bundle for bundle in bundles if bundle is not None))

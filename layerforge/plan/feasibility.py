@@ -53,6 +53,8 @@ def _limit_name(demand: Demand) -> str:
 
 def _parts(demand: Demand) -> str:
     parts = [f"distributions {format_size(demand.needed_size)}", f"code {format_size(demand.code_size)}"]
+    if demand.bundled:
+        parts.append(f"bundled {format_size(demand.own_size - demand.code_size)}")
     if demand.external_layers:
         parts.append(f"layers from elsewhere {format_size(demand.external_size)}")
     return f" ({', '.join(parts)})"

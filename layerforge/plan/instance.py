@@ -146,7 +146,7 @@ def _rivals(atoms: Sequence[Atom], holders: Mapping[str, int]) -> tuple[int, ...
 def _carriers(demands: Sequence[Demand], atoms: Sequence[Atom], fixed: Fixed) -> tuple[int, ...]:
     """Which functions may take each atom: those on targets that every item of it fits.
 
-    But none whose named layers hold another version of one.
+    But none that finds another version of one in its own zip, or in its named layers.
     """
     on_target: dict[Target, int] = {}
     for function, demand in enumerate(demands):
@@ -158,7 +158,10 @@ def _carriers(demands: Sequence[Demand], atoms: Sequence[Atom], fixed: Fixed) ->
             for target, functions in on_target.items()
             if all(item.fits(target) for item in atom.items)
         )
-        barred = _mask(any(fixed.rivals(demand, item) for item in atom.items) for demand in demands)
+        barred = _mask(
+            any(demand.bundles_rival(item) or fixed.rivals(demand, item) for item in atom.items)
+            for demand in demands
+        )
         carriers.append(fitting & ~barred)
     return tuple(carriers)
 

@@ -148,6 +148,7 @@ def _plan_function(demand: Demand, layers: Iterable[PlannedLayer], infeasible: s
         needed_size=demand.needed_size,
         layers_size=sum(layer.unzipped_size for layer in attached),
         limit=demand.limits.unzipped,
+        bundled=tuple(sorted(demand.bundled)),
         infeasible=infeasible,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from layerforge.model.artifact import Manifest
+from layerforge.model.artifact import Manifest, ManifestFunction
 from layerforge.model.plan import LayerPlan
 from layerforge.model.sizes import format_size
 from layerforge.report.columns import AnyColumn, Column, ListColumn, lay_out
@@ -29,7 +29,8 @@ class LayerRow:
 class FunctionRow:
     """A function as the table shows it; bytes. `dominated_by` names what is largest in it.
 
-    `limit` is its own, None where it is that of the others.
+    `bundled` is what lies in its own zip beside its code. `limit` is its own, None where it is that of
+    the others.
     """
 
     name: str
@@ -40,6 +41,7 @@ class FunctionRow:
     unzipped: int
     excess: int
     dominated_by: str
+    bundled: int = 0
     problem: str | None = None
     limit: int | None = None
 
@@ -68,7 +70,14 @@ def rows_of_plan(plan: LayerPlan) -> tuple[tuple[LayerRow, ...], tuple[FunctionR
             code=f.code_size,
             unzipped=f.unzipped_size,
             excess=f.carried_excess,
-            dominated_by=_largest([contents[layer] for layer in f.layers], f.code_size),
+            dominated_by=_largest(
+                [
+                    *(contents[layer] for layer in f.layers),
+                    tuple((i.name, i.version, i.unzipped_size) for i in f.bundled),
+                ],
+                f.code_size,
+            ),
+            bundled=f.bundled_size,
             problem=f.infeasible,
             limit=f.limit,
         )
@@ -108,12 +117,18 @@ def rows_of_manifest(
             code=f.code_size,
             unzipped=f.unzipped_size,
             excess=f.carried_excess,
-            dominated_by=_largest([contents[layer] for layer in f.layers], f.code_size),
+            dominated_by=_largest([*(contents[layer] for layer in f.layers), _bundled(f)], f.code_size),
+            bundled=sum(size for _, _, size in _bundled(f)),
             limit=limits.get(name),
         )
         for name, f in manifest.functions.items()
     )
     return layers, functions
+
+
+def _bundled(function: ManifestFunction) -> tuple[tuple[str, str, int], ...]:
+    held = function.code.distributions if function.code else ()
+    return tuple((one.name, one.version, one.unzipped_size) for one in held)
 
 
 def format_tables(
@@ -153,6 +168,7 @@ def _function_table(functions: Sequence[FunctionRow], limit: int, width: int | N
         return ""
     ordered = sorted(functions, key=lambda f: (f.problem is None, -f.unzipped, f.name))
     shown = ordered if width is None else ordered[:SHOWN_ROWS]
+    bundled = [format_size(f.bundled) if f.bundled else "" for f in shown]
     excesses = [format_size(f.excess) if f.excess else "" for f in shown]
     layer_counts = ["-" if f.problem else str(len(f.layers) + f.external_layers) for f in shown]
     own = any(f.limit not in {None, limit} for f in functions)
@@ -165,10 +181,11 @@ def _function_table(functions: Sequence[FunctionRow], limit: int, width: int | N
             [_share(f, limit) for f in shown],
             right=True,
         ),
+        *([Column("bundled", bundled, right=True)] if any(bundled) else []),
         *([Column("not needed", excesses, right=True)] if any(excesses) else []),
         Column("largest part", ["" if f.problem else f.dominated_by for f in shown]),
     ]
-    lines = lay_out(columns, width, dispensable=("not needed", "layers", "largest part", "target"))
+    lines = lay_out(columns, width, dispensable=("bundled", "not needed", "layers", "largest part", "target"))
     if rest := ordered[len(shown) :]:
         lines.append(f"and {len(rest)} more, none above {format_size(rest[0].unzipped)}; -v shows all")
     return "\n".join(lines)

@@ -94,7 +94,9 @@ def _check(
     if missing:
         raise BuildError(f"the manifest has no layer {missing[0]}, which {function.name} takes", hint=_BUILD)
     taken = tuple(layers[name] for name in built.layers)
+    bundled = built.code.distributions if built.code else ()
     held = {one.name: one.version for layer in taken for one in layer.distributions}
+    held |= {one.name: one.version for one in bundled}
     return FunctionCheck(
         function=function.name,
         target=function.target,
@@ -120,6 +122,6 @@ def _expected(
         else:
             found = f"{name} {held[name]}" if name in held else f"no {name}"
             raise BuildError(
-                f"{function} is locked to {name} {version}, and its layers have {found}", hint=_BUILD
+                f"{function} is locked to {name} {version}, and what was built has {found}", hint=_BUILD
             )
     return tuple(expected)

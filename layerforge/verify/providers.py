@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from layerforge.errors import BuildError
-from layerforge.model.artifact import Artifact
+from layerforge.model.artifact import Artifact, CodeArtifact
 
 
-def read_providers(folder: Path, layers: Iterable[Artifact]) -> dict[str, tuple[str, ...]]:
-    """The distributions that bring each module that can be imported first, from the RECORDs of all layers."""
+def read_providers(folder: Path, layers: Iterable[Artifact | CodeArtifact]) -> dict[str, tuple[str, ...]]:
+    """The distributions that bring each module that can be imported first, from the RECORDs of all zips."""
     found: dict[str, set[str]] = {}
     for layer in layers:
         try:

@@ -33,6 +33,30 @@ _SHA256_FIELD = len("sha256=") + 43
 _NEEDS_QUOTES = re.compile('[",\r\n]')
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a zip has its packages: below `python/` in a layer, at the top beside a function's code.
+
+    Everything else (`bin/`, `lib/`, `share/`) lies at the top of either. Paths are told as in a layer.
+    """
+
+    packages: str
+
+    def path(self, path: str) -> str:
+        """Where the file at `path` of a layer goes in this zip."""
+        return self.packages + path[7:] if path.startswith("python/") else path
+
+    def recorded(self, path: str) -> str:
+        """`path` of a layer as RECORD names it: relative to the packages."""
+        if path.startswith("python/"):
+            return path[7:]
+        return f"../{path}" if self.packages else path
+
+
+IN_LAYER = Place("python/")
+BESIDE_CODE = Place("")
+
+
 class File(Protocol):
     """What a layout needs to know of a member of a wheel; `size` in bytes."""
 
@@ -177,18 +201,21 @@ def head_length(first_bytes: bytes) -> int:
     return end + 1
 
 
-def format_program(command: Command, *, python: tuple[int, int] | None) -> bytes:
+def format_program(command: Command, *, python: tuple[int, int] | None, place: Place = IN_LAYER) -> bytes:
     """The program in `bin/` of an entry point.
 
-    It finds the layer's packages from its own place, because a process that a function starts has
+    It finds its packages from its own place, because a process that a function starts has
     `/opt/python` on its path only as long as nobody changes PYTHONPATH.
     """
     root = command.function.partition(".")[0]
+    packages = "os.path.dirname(os.path.dirname(os.path.abspath(__file__)))"
+    if place.packages:
+        packages = f'os.path.join({packages}, "{place.packages.rstrip("/")}")'
     text = f"""\
 import os
 import sys
 
-packages = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "python")
+packages = {packages}
 if packages not in sys.path:
     sys.path.insert(1, packages)
 from {command.module} import {root}
@@ -199,12 +226,15 @@ if __name__ == "__main__":
     return shebang(python) + text.encode()
 
 
-def format_record(rows: Iterable[tuple[str, str, int]], *, record_path: str) -> bytes:
-    """RECORD of files given as path in the zip, sha256 (base64url, unpadded) and size; sorted."""
+def format_record(
+    rows: Iterable[tuple[str, str, int]], *, record_path: str, place: Place = IN_LAYER
+) -> bytes:
+    """RECORD of files given as path in a layer, sha256 (base64url, unpadded) and size; sorted."""
     lines = [
-        b"%b,sha256=%b,%d\n" % (_record_field(path), digest.encode(), size) for path, digest, size in rows
+        b"%b,sha256=%b,%d\n" % (_record_field(path, place), digest.encode(), size)
+        for path, digest, size in rows
     ]
-    lines.append(_record_field(record_path) + b",,\n")
+    lines.append(_record_field(record_path, place) + b",,\n")
     lines.sort()
     return b"".join(lines)
 
@@ -214,9 +244,9 @@ def record_growth(files: Iterable[tuple[str, int]]) -> int:
     return sum(len(_record_field(path)) + len(str(size)) + _SHA256_FIELD + 3 for path, size in files)
 
 
-def _record_field(path: str) -> bytes:
-    """`path` of the zip as RECORD names it: relative to `python/`, quoted as CSV where needed."""
-    name = path[7:] if path.startswith("python/") else f"../{path}"
+def _record_field(path: str, place: Place = IN_LAYER) -> bytes:
+    """`path` of a layer as RECORD names it, quoted as CSV where needed."""
+    name = place.recorded(path)
     if _NEEDS_QUOTES.search(name):
         name = '"' + name.replace('"', '""') + '"'
     return name.encode()

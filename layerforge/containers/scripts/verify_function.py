@@ -42,9 +42,11 @@ _ENVIRONMENT = {
 _FOREIGN = ("HOME", "HOSTNAME", "PWD", "OLDPWD", "SHLVL", "_")
 _HOME = "/home/sbx_user1051"
 _SDK = ("boto3", "botocore", "jmespath", "s3transfer")
-# Shipped by mistake at the top of some wheels; nobody imports them, and they need what is not installed.
+# Shipped by mistake at the top of some wheels, or programs and data beside a function's code; nobody
+# imports them, and they may need what is not installed.
 _STRAYS = frozenset(
-    {"tests", "test", "testing", "docs", "doc", "examples", "benchmarks", "setup", "conftest"}
+    {"tests", "test", "testing", "docs", "doc", "examples", "benchmarks", "setup", "conftest", "bin", "etc"}
+    | {"share"}
 )
 _TEXT = 64 * 1024
 _LINES = 30
@@ -132,8 +134,10 @@ class Verification:
         asked |= {
             "kind": kind,
             "path": path,
-            "pth_folders": [entry for entry in self.packages if entry in path],
-            "packages": self.packages,
+            # The runtime makes them site directories, the function's own among them.
+            "pth_folders": [entry for entry in (self.roots["task"], *self.packages) if entry in path],
+            # Distributions may be bundled with the code.
+            "packages": [*self.packages, self.roots["task"]],
             "answer": str(answer),
             "argv0": f"{self.roots['runtime']}/bootstrap.py",
         }
@@ -248,23 +252,30 @@ class Verification:
         return self._owner(path, owners)
 
     def _owner(self, path: str, owners: dict[str, Any]) -> str:
+        if path in owners:
+            return " and ".join(owners[path])
         if path.startswith(f"{self.roots['task']}/"):
             return "the function's own code"
-        if path.startswith(f"{self.roots['opt']}/"):
-            return " and ".join(owners.get(path, ())) or "another layer"
-        return "the runtime"
+        return "another layer" if path.startswith(f"{self.roots['opt']}/") else "the runtime"
 
     def _scripts(self, found: dict[str, Any]) -> None:
         for told in found.values():
             for name in told["scripts"] if told else ():
-                program = f"{self.roots['opt']}/bin/{name}"
+                root = self._root_of(told["base"])
                 # The runtime's own distributions have their programs elsewhere.
-                if not told["base"].startswith(f"{self.roots['opt']}/"):
+                if root is None:
                     continue
+                program = f"{root}/bin/{name}"
                 ended = self.process([program, "--help"], self.limits["script"])
                 if ended["ending"] in ("not-started", "signal") or _failed_to_import(ended):
                     ended["stderr"] = ended["stderr"][-_TEXT:]
                     self.fail("script", name, told, ended)
+
+    def _root_of(self, base: str) -> str | None:
+        """The folder into which the zip of a distribution was unpacked; None of the runtime's own."""
+        if base == self.roots["task"]:
+            return base
+        return self.roots["opt"] if base.startswith(f"{self.roots['opt']}/") else None
 
     def _start(self, known: dict[str, Any]) -> dict[str, Any] | None:
         """Import the handler's module as a cold start does, or all modules where there is no handler."""
@@ -286,14 +297,19 @@ class Verification:
             return None
         times = parse_import_times(ended["stderr"])
         times.sort(key=lambda one: (-one[2], one[0]))
-        prefix = f"{self.packages[1]}/"
         return {
             "seconds": answer["seconds"],
             "peak_memory": answer["peak_memory"],
             "imports": times[:_IMPORTS],
-            "loaded": [path[len(prefix) :] for path in answer["loaded"]],
+            "loaded": self._modules(answer["loaded"], known["owners"]),
             "sdk_loaded": answer["sdk_loaded"],
         }
+
+    def _modules(self, loaded: list[str], owners: dict[str, Any]) -> list[str]:
+        """Modules of distributions by their paths in a layer; the function's own are left out."""
+        layers, task = f"{self.packages[1]}/", f"{self.roots['task']}/"
+        bundled = [path[len(task) :] for path in loaded if path.startswith(task) and path in owners]
+        return sorted([path[len(layers) :] for path in loaded if path.startswith(layers)] + bundled)
 
     def _sdk(self) -> dict[str, str]:
         """Who brings each part of the SDK: `layers`, `code` or `runtime`; parts that are nowhere left out."""

@@ -126,7 +126,7 @@ def _optional(requires: Iterable[str]) -> list[list[str]]:
 
 
 def _owners(folders: list[str]) -> dict[str, list[str]]:
-    """Which distributions say of a file in the layers' folders that it is theirs."""
+    """Which distributions say of a file in these folders that it is theirs."""
     from importlib import metadata
 
     owners: dict[str, list[str]] = {}
@@ -145,7 +145,7 @@ def _place(module: Any) -> dict[str, Any]:
 
 
 def _loaded(folders: list[str]) -> list[str]:
-    """Source files of the layers that are imported now."""
+    """Source files in these folders that are imported now."""
     found: set[str] = set()
     for module in list(sys.modules.values()):
         path = getattr(module, "__file__", None)

@@ -59,6 +59,8 @@ FUNCTION = ManifestFunction(
         zipped_size=3,
         unzipped_size=2,
         input_digest="d" * 64,
+        distributions=(BuiltDistribution(name="six", version="1.17.0", unzipped_size=1),),
+        bytecode=(replace(COMPILED.bytecode[1], unzipped_size=1),),
     ),
     code_size=2,
     unzipped_size=22,

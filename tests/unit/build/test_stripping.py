@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from layerforge.build.builder import wanted_by_layer
 from layerforge.build.fetch import Fetcher
+from layerforge.build.inputs import wanted_by_zip
 from layerforge.build.store import WheelStore
 from layerforge.build.stripping import Stripper
 from layerforge.cache import Cache
@@ -138,7 +138,7 @@ def test_packs_stand_before_others_in_their_layers(tmp_path: Path, make_wheel: M
     (lock,) = stripped.locks
     items = tuple(item_of(one) for one in lock.distributions if one.name != "own")
     plan = LayerPlan(layers=(PlannedLayer(name="a", targets=(X86,), items=items),), functions=())
-    wanted = wanted_by_layer(plan, stripped.locks)
+    wanted = wanted_by_zip(plan, stripped.locks)
     pack = next(iter(stripped.wheels.values())).pack
     placed = stripped.packs(wanted, {("a", "solid"): (pack,), ("a", "pure"): (pack,)})
     assert {key: len(packs) for key, packs in placed.items()} == {

@@ -136,3 +136,24 @@ def test_rows_of_a_plan_name_users_and_what_dominates() -> None:
     (layer,), (row,) = rows_of_plan(plan)
     assert (layer.functions, layer.unzipped, layer.zipped) == (("orders",), 50, None)
     assert (row.unzipped, row.excess, row.dominated_by) == (57, 0, "numpy 50 B")
+
+
+def test_what_is_bundled_has_a_column_of_its_own() -> None:
+    six = Item(name="six", version="1.17", digest="s", unzipped_size=30 * 1024)
+    function = FunctionPlan(
+        function="orders",
+        target=TARGET,
+        layers=(),
+        external_layers=0,
+        external_size=0,
+        code_size=7 * 1024,
+        needed_size=0,
+        layers_size=0,
+        bundled=(six,),
+    )
+    layers, functions = rows_of_plan(LayerPlan(layers=(), functions=(function,)))
+    assert format_tables(layers, functions, limit=MB, width=None).splitlines()[2:] == [
+        "function  target             layers     of 1.0 MB  bundled  largest part",
+        "--------  -----------------  ------  ------------  -------  ------------",
+        "orders    python3.13-x86_64       0  37.0 KB   4%  30.0 KB  six 30.0 KB",
+    ]

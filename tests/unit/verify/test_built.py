@@ -61,8 +61,8 @@ def test_function_that_does_not_exist(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lock", "provided", "sentence"),
     [
-        ({"pyyaml": "6.1"}, SDK, "orders is locked to pyyaml 6.1, and its layers have pyyaml 6.0"),
-        ({}, (), "orders is locked to boto3 1.40, and its layers have no boto3"),
+        ({"pyyaml": "6.1"}, SDK, "orders is locked to pyyaml 6.1, and what was built has pyyaml 6.0"),
+        ({}, (), "orders is locked to boto3 1.40, and what was built has no boto3"),
     ],
 )
 def test_other_versions_than_locked(

@@ -37,11 +37,17 @@ class FakeLambda:
             place.write_text(text)
 
     def install(
-        self, name: str, files: Mapping[str, str], *, version: str = "1.0", entry_points: str = ""
+        self,
+        name: str,
+        files: Mapping[str, str],
+        *,
+        version: str = "1.0",
+        entry_points: str = "",
+        folder: str = "opt/python",
     ) -> None:
-        """A distribution in the layers, with its RECORD."""
-        self.write({f"opt/python/{path}": text for path, text in files.items()})
-        info = f"opt/python/{name}-{version}.dist-info"
+        """A distribution in the layers, with its RECORD; or bundled with the code (in `task`)."""
+        self.write({f"{folder}/{path}": text for path, text in files.items()})
+        info = f"{folder}/{name}-{version}.dist-info"
         rows = [f"{path},sha256={_digest(text)},{len(text)}" for path, text in files.items()]
         self.write(
             {
@@ -51,9 +57,9 @@ class FakeLambda:
             }
         )
 
-    def program(self, name: str, text: str) -> None:
-        self.write({f"opt/bin/{name}": text})
-        (self.root / "opt/bin" / name).chmod(0o755)
+    def program(self, name: str, text: str, *, folder: str = "opt/bin") -> None:
+        self.write({f"{folder}/{name}": text})
+        (self.root / folder / name).chmod(0o755)
 
     def verify(self, *names: str, handler: str | None = None, **more: Any) -> dict[str, Any]:
         task = {
@@ -210,6 +216,32 @@ def test_modules_of_others_win(fake: FakeLambda) -> None:
         ("ours", "another layer", f"{root}/opt/python/lib/python{PYTHON}/site-packages/ours.py"),
         ("theirs", "the function's own code", f"{root}/task/theirs.py"),
     ]
+
+
+def test_what_is_bundled_with_the_code_is_verified_like_layers(fake: FakeLambda) -> None:
+    fake.install("shop", {"shop.py": "import own", "shop-nspkg.pth": "import sys; sys.from_pth = True\n"})
+    fake.install(
+        "own",
+        {"own.py": "", "bin/own.py": "1/0", "shared.py": "of = 'own'"},
+        entry_points="[console_scripts]\nown = own:main\n",
+        folder="task",
+    )
+    fake.program("own", f"#!{sys.executable}\nimport nowhere_at_all", folder="task/bin")
+    fake.write({"task/own.pth": "import sys; sys.own_pth = True\n"})
+    fake.write({"task/app.py": "import shop, sys\nassert sys.own_pth\ndef handler(): ..."})
+    answer = fake.verify("shop", "own", handler="app.handler")
+    assert answer["versions"] == {"shop": "1.0", "own": "1.0"}
+    # Programs beside the code are no modules, and a layer's modules are not all there are.
+    assert answer["modules"]["own"] == ["own", "shared"]
+    assert seen(answer) == [("script", "own", "exit")]
+    assert answer["startup"]["loaded"] == ["own.py", "shop.py"]
+
+
+def test_bundled_modules_win_over_layers_and_are_named(fake: FakeLambda) -> None:
+    fake.install("ours", {"ours.py": ""})
+    fake.install("bundled", {"ours.py": "x = 1"}, folder="task")
+    (failure,) = fake.verify("ours")["failures"]
+    assert (failure["ending"], failure["winner"]) == ("shadowed", "bundled 1.0")
 
 
 def test_sdk_of_two_places(fake: FakeLambda) -> None:

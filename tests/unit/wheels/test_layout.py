@@ -7,6 +7,8 @@ import pytest
 from layerforge.model.target import RUNTIMES
 from layerforge.wheels.directory import BadWheelError
 from layerforge.wheels.layout import (
+    BESIDE_CODE,
+    IN_LAYER,
     Command,
     format_program,
     format_record,
@@ -196,6 +198,24 @@ def test_a_program_finds_its_packages_beside_it() -> None:
         'if __name__ == "__main__":\n'
         "    sys.exit(App.main())\n"
     )
+
+
+def test_a_program_beside_code_finds_its_packages_above_it() -> None:
+    made = format_program(Command("run", "demo", "main"), python=(3, 13), place=BESIDE_CODE).decode()
+    assert made.splitlines()[4] == "packages = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))"
+
+
+@pytest.mark.parametrize(
+    ("path", "in_layer", "beside_code", "recorded"),
+    [
+        ("python/demo/a.py", "python/demo/a.py", "demo/a.py", ("demo/a.py", "demo/a.py")),
+        ("bin/run", "bin/run", "bin/run", ("../bin/run", "bin/run")),
+        ("lib/libx.so", "lib/libx.so", "lib/libx.so", ("../lib/libx.so", "lib/libx.so")),
+    ],
+)
+def test_places_of_zips(path: str, in_layer: str, beside_code: str, recorded: tuple[str, str]) -> None:
+    assert (IN_LAYER.path(path), BESIDE_CODE.path(path)) == (in_layer, beside_code)
+    assert (IN_LAYER.recorded(path), BESIDE_CODE.recorded(path)) == recorded
 
 
 def test_record_is_sorted_quoted_and_relative_to_python() -> None:
