@@ -236,3 +236,30 @@ def test_code_alone_may_be_too_large() -> None:
 def test_nothing_to_plan() -> None:
     assert plan() == LayerPlan(layers=(), functions=())
     assert attached(plan(demand("bare"))) == {"bare": ()}
+
+
+def test_what_is_bundled_takes_room_and_no_layer() -> None:
+    whole = demand("a", PYDANTIC, code=1)
+    kept = replace(whole, needs=frozenset({PYDANTIC}), bundled=frozenset({SIX}))
+    made = plan(kept, demand("b", PYDANTIC))
+    (first, _) = made.functions
+    assert (first.bundled, first.bundled_size) == ((SIX,), SIX.unzipped_size)
+    assert first.unzipped_size == MB + SIX.unzipped_size + PYDANTIC.unzipped_size
+    assert contents(made) == {"shop-py313-x86-64-pydantic": ("pydantic",)}
+    assert [one.name for one in made.zips] == ["shop-py313-x86-64-pydantic", "a (code)"]
+    over = replace(kept, bundled=frozenset({item("torch", 240)}))
+    assert plan(over).functions[0].infeasible == (
+        "needs 256.0 MB unzipped, 6.0 MB over Lambda's 250 MB "
+        "(distributions 15.0 MB, code 1.0 MB, bundled 240.0 MB)"
+    )
+
+
+def test_no_layer_brings_another_version_of_what_is_bundled() -> None:
+    old, new = item("lib", 0.1, version="1.0"), item("lib", 0.1, version="2.0")
+    bundling = replace(demand("a", PYDANTIC), bundled=frozenset({old}))
+    made = plan(bundling, demand("b", PYDANTIC, new), demand("c", PYDANTIC, old))
+    items = {layer.name: layer.items for layer in made.layers}
+    carried = {f.function: {i for layer in f.layers for i in items[layer]} for f in made.functions}
+    assert new not in carried["a"]
+    assert carried["b"] == {PYDANTIC, new}
+    assert old in carried["c"]

@@ -149,6 +149,7 @@ def test_what_is_bundled_has_a_column_of_its_own() -> None:
         code_size=7 * 1024,
         needed_size=0,
         layers_size=0,
+        limit=MB,
         bundled=(six,),
     )
     layers, functions = rows_of_plan(LayerPlan(layers=(), functions=(function,)))
