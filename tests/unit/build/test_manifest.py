@@ -16,6 +16,7 @@ from layerforge.model.artifact import (
     BuiltDistribution,
     CodeArtifact,
     LayerBytecode,
+    LayerStripping,
     Manifest,
     ManifestFunction,
 )
@@ -61,6 +62,7 @@ FUNCTION = ManifestFunction(
         input_digest="d" * 64,
         distributions=(BuiltDistribution(name="six", version="1.17.0", unzipped_size=1),),
         bytecode=(replace(COMPILED.bytecode[1], unzipped_size=1),),
+        stripped=LayerStripping(tool="strip", image="build", files=1, saved=1),
     ),
     code_size=2,
     unzipped_size=22,
