@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from layerforge.cache import Cache
 from layerforge.commands.options import Options, common_options
-from layerforge.commands.pipeline import findings_document, measure_code, plan_layers, recall_project
-from layerforge.errors import EXIT_OK, ConfigError
-from layerforge.model.finding import Finding, Severity
+from layerforge.commands.pipeline import findings_document, recall_project
+from layerforge.errors import EXIT_OK
 
 if TYPE_CHECKING:
-    from layerforge.model.function import Project
-    from layerforge.model.lock import Lock
+    from layerforge.model.finding import Finding
     from layerforge.report.why import Locked, Reason
 
 _SHOWN_CHAINS = 10
@@ -63,58 +60,15 @@ def command(options: Options, *, names: tuple[str, ...]) -> int:
 
 
 def _read(options: Options) -> tuple[Locked, tuple[Finding, ...]]:
-    """What is locked, even if it does not fit the requirements any more: that is said beside."""
-    from layerforge.commands.pipeline import stale_error
+    from layerforge.commands.locked import read_locked
     from layerforge.report.why import Locked
-    from layerforge.resolve.freshness import stale_reasons
-    from layerforge.resolve.lockfile import read_locks
 
     project, _ = recall_project(options, Cache())
-    locks = read_locks(project.root)
-    if not locks:
-        raise stale_error((), missing=True)
-    findings = _stale_findings(stale_reasons(project, locks))
-    locked = Locked(functions=project.functions, locks=locks)
-    try:
-        planned = _plan(project, locks, locked)
-    except ConfigError as error:
-        findings += (_no_plan(error),)
-    else:
-        locked = planned
-    return locked, findings
-
-
-def _plan(project: Project, locks: tuple[Lock, ...], locked: Locked) -> Locked:
-    served = locked.served()
-    functions = tuple(
-        one for one in project.functions if one.name in served and served[one.name][0].target == one.target
+    state = read_locked(project)
+    locked = Locked(
+        functions=project.functions,
+        locks=state.locks,
+        demands=state.planned.demands,
+        plan=state.planned.plan,
     )
-    part = replace(project, functions=functions)
-    planned = plan_layers(part, locks, measure_code(part))
-    return replace(locked, demands=planned.demands, plan=planned.plan)
-
-
-def _stale_findings(reasons: tuple[str, ...]) -> tuple[Finding, ...]:
-    if not reasons:
-        return ()
-    return (
-        Finding(
-            severity=Severity.WARNING,
-            code="stale-lock",
-            subject="the lock",
-            sentence="the lock does not fit the requirements; what is shown is what is locked",
-            details=reasons[:3],
-            hint="run `layerforge lock`",
-        ),
-    )
-
-
-def _no_plan(error: ConfigError) -> Finding:
-    return Finding(
-        severity=Severity.WARNING,
-        code="no-plan",
-        subject="the plan",
-        sentence=f"which layers hold it is not known: {error.sentence}",
-        where=error.where,
-        hint=error.hint,
-    )
+    return locked, state.findings

@@ -59,7 +59,7 @@ def test_why_answers_where_the_code_is_not_built_yet(shop: Shop) -> None:
     )
     ended = shop.run("why", "Orders", "speedups")
     assert ended.code == 0
-    assert "which layers hold it is not known: the code build/orders does not exist" in ended.stderr
+    assert "the code build/orders does not exist: it counts as 0 bytes here" in ended.stderr
 
 
 def test_why_without_a_lock_ends_with_3(shop: Shop) -> None:
