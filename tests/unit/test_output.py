@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from typing import Literal
@@ -106,7 +107,8 @@ def test_task_that_has_ended_is_one_line(
             thread.start()
         for thread in threads:
             thread.join()
-    assert capsys.readouterr().err == f"{told}\n"
+    # On a busy machine it takes longer.
+    assert re.sub(r"\d+\.\d s", "0.0 s", capsys.readouterr().err) == f"{told}\n"
 
 
 def test_short_task_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
