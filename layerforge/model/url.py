@@ -7,7 +7,10 @@ import re
 # User information reaches to the last `@` of the authority (RFC 3986: up to `/`, `?`, `#`). Passwords
 # that nobody quoted may hold these too: what stands between a colon and the end of the authority and
 # is no port is a password's beginning, and then it reaches to the next `@`. Quotes may be part of it.
-_USERINFO = re.compile(r"(?<=://)(?:[^/?#\s]*@|[^/?#\s:@\[]+:(?![0-9]*(?:[/?#\"'<>),;\s]|$))[^\s@]*@)")
+_USERINFO = re.compile(
+    r"(?<=://)(?:[^/?#\s]*@"
+    r"|[^/?#\s:@\[]+:(?![0-9]*(?:[/?#\"'<>),;\s]|$))[^\s@]*@(?:[^/?#\s@]*@)*)"
+)
 # Signed URLs (S3, Azure, CodeArtifact, Artifactory) carry the secret in the query.
 _GUARDED = (
     r"(?:[a-z0-9_.-]*(?:token|signature|passw(?:or)?d|secret|credential|(?:api|access|private)[-_]?key)"
