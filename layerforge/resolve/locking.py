@@ -20,9 +20,10 @@ from layerforge.resolve.cohorts import part_suffix
 from layerforge.resolve.digest import input_digest, specifier_key
 from layerforge.resolve.edges import make_distribution
 from layerforge.resolve.freshness import is_fresh, reader_below
-from layerforge.resolve.index import Engine, Index, Pin, Selected
+from layerforge.resolve.index import Engine, Index, Selected
 from layerforge.resolve.joint import Joint, applying, join_functions
 from layerforge.resolve.partition import Oracle, Part, Partition, divide, reasons_within
+from layerforge.resolve.preferences import make_preferences, target_order
 
 _NAMES_SHOWN = 5
 
@@ -49,7 +50,7 @@ def lock_project(
 
     Pins of `previous` are kept where they still fit, except under `upgrade` and for the names in
     `upgrade_packages`; a target for which nothing changed is taken over as it is. New pins follow
-    those made for other functions and targets, so that layers can be shared.
+    those of other functions and targets, so that layers can be shared (`make_preferences`).
 
     Raises ResolutionError (ContradictionError, NoFittingFileError, PackageIndexError among them).
     """
@@ -65,17 +66,12 @@ def lock_project(
     )
     locks: list[Lock] = []
     findings: list[Finding] = []
-    for target in sorted({f.target for f in project.functions}, key=_target_order):
+    for target in sorted({f.target for f in project.functions}, key=target_order):
         functions = tuple(f for f in project.functions if f.target == target)
         result = run.lock_target(target, functions, made=tuple(locks))
         locks += result.locks
         findings += result.findings
     return LockResult(locks=tuple(sorted(locks, key=lambda lock: lock.cohort)), findings=tuple(findings))
-
-
-def _target_order(target: Target) -> tuple[int, bool, str]:
-    """Newest Python first: what fits it is not held back by what an older one needs."""
-    return (-target.python[1], target.architecture != "x86_64", target.name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,28 +130,10 @@ class _Run:
         return tuple(replace(lock, functions=_function_roots(_of(lock, named), lock)) for lock in locks)
 
     def _oracle(self, joint: Joint, functions: Sequence[Function], made: Sequence[Lock]) -> Oracle:
-        preferences = self._preferences(joint.target, functions, made)
+        preferences = make_preferences(
+            joint.target, functions, previous=self.previous, made=made, dropped=self.dropped
+        )
         return Oracle(joint, engine=self.engine, root=self.project.root, preferences=preferences)
-
-    def _preferences(
-        self, target: Target, functions: Sequence[Function], made: Sequence[Lock]
-    ) -> tuple[Pin, ...]:
-        """One pin per name: from the lock that served most of these functions, then from this run."""
-        names = {function.name for function in functions}
-
-        def order(lock: Lock) -> tuple[int, str]:
-            return -sum(roots.function in names for roots in lock.functions), lock.cohort
-
-        pins: dict[str, str] = {}
-        for lock in sorted((lock for lock in self.previous if lock.target == target), key=order):
-            for distribution in lock.distributions:
-                if distribution.name not in self.dropped:
-                    pins.setdefault(distribution.name, distribution.version)
-        for lock in made:
-            for distribution in lock.distributions:
-                if lock.target.runtime == target.runtime or _fits_everywhere(distribution):
-                    pins.setdefault(distribution.name, distribution.version)
-        return tuple(Pin(name=name, version=version) for name, version in sorted(pins.items()))
 
     def _lock_part(self, cohort: str, part: Part, oracle: Oracle) -> Lock:
         target, project = oracle.joint.target, self.project
@@ -208,11 +186,6 @@ def _asked_at(name: str, functions: Iterable[Function]) -> str | None:
 
 def _of(lock: Lock, named: dict[str, Function]) -> list[Function]:
     return [named[roots.function] for roots in lock.functions]
-
-
-def _fits_everywhere(distribution: Distribution) -> bool:
-    """Whether the same file can serve other runtimes: only then is it worth to follow their pins."""
-    return distribution.wheel is not None and distribution.wheel.filename.endswith("-none-any.whl")
 
 
 def _function_roots(functions: Iterable[Function], lock: Lock) -> tuple[FunctionRoots, ...]:

@@ -92,6 +92,15 @@ class TargetFinder(PackageFinder):
                 self._pages[name] = self._pool.submit(self._load, name)
             return self._pages[name]
 
+    def may_offer(self, project_name: str, version: str) -> bool:
+        """Whether a file of that version fits: yes, as long as the page that tells was not fetched."""
+        name = canonicalize_name(project_name)
+        with self._lock:
+            page = self._pages.get(name)
+        if page is None or not page.done() or page.cancelled() or page.exception() is not None:
+            return True
+        return any(str(candidate.version) == version for candidate in page.result())
+
     def _load(self, name: str) -> list[InstallationCandidate]:
         candidates = self._read_pages(name)
         if candidates or "source" not in self.formats.allowed_by_user(name) or name in self.formats.sdists:

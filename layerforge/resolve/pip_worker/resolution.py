@@ -73,7 +73,7 @@ class Resolution:
                 if not self._allow_sdists(failed.causes):
                     if not pins:
                         raise explain(failed, self.request, self.repository, self.access) from failed
-                    pins = _without(pins, failed.causes)
+                    pins = _without(pins, failed.causes) if failed.causes else self._on_offer(pins)
                 continue
             if not self._mend_hashes(chosen):
                 tell_of_offers(chosen, self.repository, self.request.target)
@@ -82,6 +82,11 @@ class Resolution:
             f"no resolution was found for {self.request.target.name} in {_ATTEMPTS} attempts",
             hint="pin some of the requirements more narrowly",
         )
+
+    def _on_offer(self, pins: tuple[Pin, ...]) -> tuple[Pin, ...]:
+        """Those pins that have a file for the target, as far as that is known; none if these are all."""
+        kept = tuple(pin for pin in pins if self.repository.finder.may_offer(pin.name, pin.version))
+        return kept if len(kept) < len(pins) else ()
 
     def _allow_sdists(self, causes: Sequence[Any]) -> bool:
         names = names_that_need_sdists(causes, self.repository)

@@ -93,6 +93,21 @@ def sha256(path: Path) -> str:
 # --- which file
 
 
+def test_pins_of_another_runtime_that_do_not_fit_take_no_other_with_them(
+    resolve: Resolve, local_index: LocalIndex, make_wheel: MakeWheel
+) -> None:
+    # More than pip-tools would give up by itself.
+    names = [f"native{number}" for number in range(12)]
+    for name in names:
+        local_index.add(make_wheel(name, "1.0", tag="cp312-cp312-manylinux_2_17_x86_64"))
+        local_index.add(make_wheel(name, "2.0", tag="cp313-cp313-manylinux_2_17_x86_64"))
+    for version in ("1.0", "2.0"):
+        local_index.add(make_wheel("pure", version))
+    pinned = (*(f"{name}==1.0" for name in names), "pure==1.0", "unrelated==3.0")
+    chosen = pins(resolve("pure", *names, pins=pinned))
+    assert sorted(chosen) == sorted([*(f"{name}==2.0" for name in names), "pure==1.0"])
+
+
 @pytest.mark.parametrize(
     ("target", "filename"),
     [

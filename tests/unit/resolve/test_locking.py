@@ -454,6 +454,33 @@ def test_pins_of_files_that_fit_one_runtime_alone_hold_no_other_back() -> None:
     assert pins(result) == {"py312-x86-64": {"numpy": "2.0"}, "py313-x86-64": {"numpy": "1.0"}}
 
 
+def test_a_function_that_moves_to_another_runtime_keeps_its_pins() -> None:
+    previous = old_lock(function("a", "six", target=X86_OLD))
+    moved = function("a", "six")
+    assert pins(lock(moved, previous=previous)) == {"py313-x86-64": {"six": "1.16"}}
+    assert pins(lock(moved, previous=previous, upgrade=True)) == {"py313-x86-64": {"six": "1.17"}}
+    only = lock(moved, previous=previous, upgrade_packages=frozenset({"six"}))
+    assert pins(only) == {"py313-x86-64": {"six": "1.17"}}
+
+
+def test_a_new_target_follows_those_that_there_are_whichever_is_asked_first() -> None:
+    # python3.13 is asked before python3.12, whose lock stands.
+    old = function("a", "six", target=X86_OLD)
+    engine = FakeEngine(*RELEASES)
+    result = lock(old, function("b", "six", "idna"), previous=old_lock(old), engine=engine)
+    assert pins(result) == {
+        "py312-x86-64": {"six": "1.16"},
+        "py313-x86-64": {"idna": "3.10", "six": "1.16"},
+    }
+    assert [request.target for request in engine.requests] == [X86]
+
+
+def test_what_a_target_cannot_follow_it_takes_as_new_as_it_can() -> None:
+    previous = old_lock(function("a", "six", target=X86_OLD))
+    result = lock(function("a", "six", target=X86_OLD), function("b", "six>=1.17"), previous=previous)
+    assert pins(result) == {"py312-x86-64": {"six": "1.16"}, "py313-x86-64": {"six": "1.17"}}
+
+
 def test_a_target_that_did_not_change_is_not_asked_again() -> None:
     functions = (function("a", "six"), function("b", "idna", target=ARM))
     previous = old_lock(*functions)
