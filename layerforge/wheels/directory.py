@@ -66,6 +66,7 @@ class Member(NamedTuple):
     method: int
     executable: bool
     header_offset: int
+    link: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,10 +125,11 @@ class WheelReader:
         return self._kept
 
 
-def read_directory(reader: WheelReader) -> Directory:
+def read_directory(reader: WheelReader, *, links: bool = False) -> Directory:
     """Every file of the wheel, checked so that its names and sizes can be trusted to do no harm.
 
-    What only the data can show (checksums, streams that are longer than they say) is checked where
+    Symbolic links are refused unless `links`: layers and code may have them, wheels may not. What only
+    the data can show (checksums, streams that are longer than they say) is checked where
     the data are read. Raises BadWheelError.
     """
     count, size, offset = _read_end(reader)
@@ -136,7 +138,7 @@ def read_directory(reader: WheelReader) -> Directory:
     regions = []
     position = 0
     for _ in range(count):
-        member, region, position = _parse_record(data, position, reader.filename)
+        member, region, position = _parse_record(data, position, reader.filename, links=links)
         regions.append(region)
         if member is not None:
             members.append(member)
@@ -181,7 +183,9 @@ def _check_end(end: tuple[int, ...], end_offset: int, filename: str) -> tuple[in
     return count, size, offset
 
 
-def _parse_record(data: bytes, position: int, filename: str) -> tuple[Member | None, tuple[int, int], int]:
+def _parse_record(
+    data: bytes, position: int, filename: str, *, links: bool
+) -> tuple[Member | None, tuple[int, int], int]:
     """One record: the member (None for a folder), the bytes that it takes at least, the next position."""
     if position + _CENTRAL.size > len(data):
         raise BadWheelError(filename, "its directory ends in the middle of an entry", hint=_AGAIN)
@@ -203,11 +207,12 @@ def _parse_record(data: bytes, position: int, filename: str) -> tuple[Member | N
             raise BadWheelError(filename, f"the folder {name!r} has contents of its own")
         return None, region, following
     _check_name(name, filename)
-    _check_kind(name, flags, method, mode, filename)
+    link = links and stat.S_ISLNK(mode)
+    _check_kind(name, flags, method, 0 if link else mode, filename)
     if method == STORED and size != compressed:
         raise BadWheelError(filename, f"the entry {name!r} is stored, but in another size than its own")
     executable = bool(mode & 0o111)
-    return Member(name, size, compressed, crc, method, executable, offset), region, following
+    return Member(name, size, compressed, crc, method, executable, offset, link), region, following
 
 
 def _decode_name(raw: bytes, flags: int, filename: str) -> str:

@@ -96,7 +96,7 @@ def _verify(reader: WheelReader, member: Member, row: _Row | None) -> Entry:
     sha256 = hashlib.sha256()
     recorded = hashlib.new(row.algorithm) if row and row.algorithm not in ("", "sha256") else sha256
     crc = size = 0
-    for piece in _contents(reader, member, offset):
+    for piece in iter_contents(reader, member, offset):
         crc = zlib.crc32(piece, crc)
         size += len(piece)
         sha256.update(piece)
@@ -129,8 +129,11 @@ def _base64(digest: bytes) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def _contents(reader: WheelReader, member: Member, offset: int) -> Iterator[bytes]:
-    """The unpacked bytes, never more of them than the directory says."""
+def iter_contents(reader: WheelReader, member: Member, offset: int) -> Iterator[bytes]:
+    """The unpacked bytes in pieces of at most 1 MB, never more of them than the directory says.
+
+    `offset` is that of its data (`data_offset`). Raises BadWheelError if they are not what it says.
+    """
     left = member.compressed_size
     if member.method == STORED:
         while left:
