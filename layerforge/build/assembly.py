@@ -1,21 +1,19 @@
-"""From stored wheels to the entries of a layer zip, and what happens where two bring the same path."""
+"""From stored wheels to the entries of a zip, and who wins where two bring the same path."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from layerforge.build.archive import ZipEntry, stored_entry
 from layerforge.build.pack import Pack
 from layerforge.build.store import StoredWheel, read_entry
 from layerforge.errors import BuildError
-from layerforge.model.finding import Finding, Severity
 from layerforge.wheels.layout import IN_LAYER, INSTALLER, Place, format_program, format_record, shebang
 
-_PATHS_SHOWN = 5
 # A legacy namespace package has the same few lines in each of its parts, give or take a comment.
 _NAMESPACE_MAX = 4096
 _NAMESPACE_MARKS = (b"extend_path", b"declare_namespace")
@@ -27,7 +25,6 @@ class Assembly:
 
     entries: tuple[ZipEntry, ...]
     sizes: tuple[int, ...]
-    findings: tuple[Finding, ...]
 
 
 class _File(NamedTuple):
@@ -35,12 +32,8 @@ class _File(NamedTuple):
     sha256: str
 
 
-@dataclass(slots=True)
-class _Merge:
-    """Paths taken so far, by whom; and where others wanted the same."""
-
-    files: dict[str, tuple[_File, int]] = field(default_factory=dict)
-    clashes: dict[tuple[int, int], list[str]] = field(default_factory=dict)
+# Paths taken so far, and by which of the wheels.
+_Merged = dict[str, tuple[_File, int]]
 
 
 def assemble(
@@ -53,6 +46,9 @@ def assemble(
 ) -> Assembly:
     """Lay out `wheels` in one zip for an interpreter (None: for any); the first to bring a path keeps it.
 
+    An `__init__.py` that is empty, or only extends its package's path, gives way to one that does more.
+    Who else brought a path is told by their RECORDs (layerforge.check.collisions).
+
     `layer` is what messages call the zip. `packs` are by the sha256 of the wheel that they were made
     from: a path that the wheel has too is replaced (by the last pack that has it), others are added.
     Sizes and RECORD follow.
@@ -60,21 +56,18 @@ def assemble(
     Callers sort the wheels by name, so who wins does not depend on anything else. Raises BuildError if a
     path of one is a folder of another.
     """
-    merge = _Merge()
+    merged: _Merged = {}
     sizes = []
     for position, wheel in enumerate(wheels):
         files = _files(wheel, python, packs.get(wheel.sha256, ()) if packs else (), place)
         sizes.append(sum(file.entry.size for file in files))
         for file in files:
-            known = merge.files.setdefault(file.entry.path, (file, position))
-            if known[1] != position and known[0].sha256 != file.sha256:
-                merge.clashes.setdefault((known[1], position), []).append(file.entry.path)
-    _refuse_folders(merge, wheels, layer)
-    return Assembly(
-        entries=tuple([file.entry for file, _ in merge.files.values()]),
-        sizes=tuple(sizes),
-        findings=tuple(_findings(merge, wheels, layer, place)),
-    )
+            known = merged.setdefault(file.entry.path, (file, position))
+            differs = known[1] != position and known[0].sha256 != file.sha256
+            if differs and _gives_way(file.entry.path, (wheels[known[1]], wheel), place):
+                merged[file.entry.path] = (file, position)
+    _refuse_folders(merged, wheels, layer)
+    return Assembly(entries=tuple([file.entry for file, _ in merged.values()]), sizes=tuple(sizes))
 
 
 def _files(
@@ -154,54 +147,32 @@ def _written(path: str, data: bytes, *, executable: bool = False) -> _File:
     return _File(stored_entry(path, data, executable=executable), digest)
 
 
-def _refuse_folders(merge: _Merge, wheels: Sequence[StoredWheel], layer: str) -> None:
-    folders = {path.rpartition("/")[0] for path in merge.files} - {""}
+def _gives_way(path: str, wheels: tuple[StoredWheel, StoredWheel], place: Place) -> bool:
+    """Whether the second has more in its `__init__.py`: nothing, a namespace's few lines, or a package."""
+    if not path.endswith("/__init__.py"):
+        return False
+    first, second = (_weight(path, wheel, place) for wheel in wheels)
+    return first < second
+
+
+def _weight(path: str, wheel: StoredWheel, place: Place) -> int:
+    placed = next(item for item in wheel.layout().placed if place.path(item.path) == path)
+    entry = wheel.entries[placed.member]
+    if not 0 < entry.size <= _NAMESPACE_MAX:
+        return 2 if entry.size else 0
+    contents = read_entry(wheel, entry)
+    return 1 if any(mark in contents for mark in _NAMESPACE_MARKS) else 2
+
+
+def _refuse_folders(merged: _Merged, wheels: Sequence[StoredWheel], layer: str) -> None:
+    folders = {path.rpartition("/")[0] for path in merged} - {""}
     while folders:
-        for path in sorted(folders & merge.files.keys()):
-            inside = next(at for held, (_, at) in merge.files.items() if held.startswith(f"{path}/"))
-            owner, other = (
-                f"{wheels[at].name} {wheels[at].version}" for at in (merge.files[path][1], inside)
-            )
+        for path in sorted(folders & merged.keys()):
+            inside = next(at for held, (_, at) in merged.items() if held.startswith(f"{path}/"))
+            owner, other = (f"{wheels[at].name} {wheels[at].version}" for at in (merged[path][1], inside))
             raise BuildError(
                 f"{path} is a file of {owner} and a folder of {other}",
                 where=layer,
                 hint="one of the two has to go, or another version of it",
             )
         folders = {folder.rpartition("/")[0] for folder in folders} - {""}
-
-
-def _findings(merge: _Merge, wheels: Sequence[StoredWheel], layer: str, place: Place) -> Iterable[Finding]:
-    for (kept, dropped), paths in sorted(merge.clashes.items()):
-        both = (wheels[kept], wheels[dropped])
-        differing = sorted(path for path in paths if not _is_namespace(path, both, place))
-        if not differing:
-            continue
-        winner, loser = (f"{wheels[at].name} {wheels[at].version}" for at in (kept, dropped))
-        more = len(differing) - _PATHS_SHOWN
-        count = f"{len(differing)} files" if len(differing) > 1 else "a file"
-        yield Finding(
-            severity=Severity.WARNING,
-            code="file-collision",
-            subject=layer,
-            sentence=(
-                f"{winner} and {loser} both bring {count} of the same path with different contents; "
-                f"the {'layer' if place is IN_LAYER else 'zip'} has those of {winner}"
-            ),
-            details=(*differing[:_PATHS_SHOWN], *([f"and {more} more"] if more > 0 else [])),
-            hint="two distributions of one project (such as opencv-python and opencv-python-headless) "
-            "exclude each other: require only one of them",
-        )
-
-
-def _is_namespace(path: str, wheels: Iterable[StoredWheel], place: Place) -> bool:
-    if not path.endswith("/__init__.py"):
-        return False
-    for wheel in wheels:
-        placed = next(item for item in wheel.layout().placed if place.path(item.path) == path)
-        entry = wheel.entries[placed.member]
-        if entry.size > _NAMESPACE_MAX:
-            return False
-        contents = read_entry(wheel, entry)
-        if not any(mark in contents for mark in _NAMESPACE_MARKS):
-            return False
-    return True

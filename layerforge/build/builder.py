@@ -33,7 +33,6 @@ from layerforge.model.artifact import (
     ManifestFunction,
 )
 from layerforge.model.counts import count
-from layerforge.model.finding import Finding
 from layerforge.model.function import Function, Project
 from layerforge.model.lock import Lock
 from layerforge.model.plan import FunctionPlan, LayerPlan
@@ -47,7 +46,6 @@ class BuildResult:
     """What a build did. `built` and `reused` name zips: layers by name, code as `<function> (code)`."""
 
     manifest: Manifest
-    findings: tuple[Finding, ...]
     built: tuple[str, ...]
     reused: tuple[str, ...]
 
@@ -111,7 +109,7 @@ def build_project(
     work = builder.compare(layers, codes)
     manifest = builder.manifest(work.reused_layers, work.reused_codes, codes) if _is_done(work) else None
     if manifest is not None and manifest == work.previous:
-        return _result(manifest, (), work, ())
+        return _result(manifest, (), work)
     with builder.folder.locked(fetcher.progress):
         # Another build may have done it all while this one waited.
         return builder.run(builder.compare(layers, codes))
@@ -139,13 +137,9 @@ def _is_done(work: _Work) -> bool:
     return len(work.reused_layers) == len(work.layers) and len(work.reused_codes) == len(work.codes)
 
 
-def _result(
-    manifest: Manifest, built: Sequence[str], work: _Work, findings: Sequence[Finding]
-) -> BuildResult:
+def _result(manifest: Manifest, built: Sequence[str], work: _Work) -> BuildResult:
     reused = (*work.reused_layers, *(f"{name} (code)" for name in work.reused_codes))
-    return BuildResult(
-        manifest=manifest, findings=tuple(findings), built=tuple(sorted(built)), reused=tuple(sorted(reused))
-    )
+    return BuildResult(manifest=manifest, built=tuple(sorted(built)), reused=tuple(sorted(reused)))
 
 
 class _Builder:
@@ -220,9 +214,7 @@ class _Builder:
                 write_manifest(self.folder.manifest, manifest)
         self.folder.remove_others(_paths(manifest))
         names = [*built, *(f"{name} (code)" for name in built_codes)]
-        findings = [finding for one in written.values() for finding in one.assembly.findings]
-        findings.sort(key=lambda finding: (finding.subject, finding.sentence))
-        return _result(manifest, names, work, findings)
+        return _result(manifest, names, work)
 
     def _write_zips(self, zips: Sequence[tuple[LayerInput, Destination]]) -> dict[str, WrittenZip]:
         """Write all zips that hold distributions; by their names."""

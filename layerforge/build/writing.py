@@ -34,7 +34,6 @@ class WrittenZip:
     """A zip in the output folder, and what of it comes from wheels."""
 
     file: ZipFile
-    assembly: Assembly
     distributions: tuple[BuiltDistribution, ...]
 
 
@@ -84,7 +83,7 @@ class ZipWriter:
             )
             for wanted, wheel, size in zip(one.wanted, stored, assembly.sizes, strict=True)
         )
-        return WrittenZip(file=file, assembly=assembly, distributions=distributions)
+        return WrittenZip(file=file, distributions=distributions)
 
 
 def _assemble(one: LayerInput, stored: Sequence[StoredWheel], code: Code | None) -> Assembly:

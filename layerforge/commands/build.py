@@ -12,6 +12,7 @@ import click
 
 from layerforge.build.unchanged import BuildInputs, recall_build, remember_build
 from layerforge.cache import Cache, max_cache_size, sha256_of
+from layerforge.commands.built_checks import check_built, exit_code, natives_document
 from layerforge.commands.options import Options, common_options
 from layerforge.commands.pipeline import (
     LockedProject,
@@ -22,7 +23,7 @@ from layerforge.commands.pipeline import (
     open_client,
     plan_layers,
 )
-from layerforge.errors import EXIT_LIMIT, EXIT_OK
+from layerforge.errors import EXIT_LIMIT
 from layerforge.model.artifact import Manifest
 from layerforge.model.finding import Finding
 from layerforge.model.function import Project
@@ -57,7 +58,10 @@ class Done:
 )
 @common_options
 def command(options: Options, *, locked: bool, offline: bool, output: Path | None) -> int:
-    """Resolve what is not locked, plan, check the limits, and build what changed."""
+    """Resolve what is not locked, plan, check the limits, build what changed, and look into it.
+
+    Exit 5 if a limit is exceeded, 8 if native code of what was built cannot load.
+    """
     from layerforge.project.snapshot import recall, remember
 
     cache = Cache()
@@ -68,8 +72,7 @@ def command(options: Options, *, locked: bool, offline: bool, output: Path | Non
         if last is not None:
             options.output.findings(last.findings)
             done = Done(manifest=last.manifest, findings=last.findings, folder=inputs.output)
-            _show(options, snapshot.project, done)
-            return EXIT_OK
+            return _show(options, snapshot.project, cache, done)
     from layerforge.project.loading import load_project
 
     project = load_project(options.root, config=options.config)
@@ -164,20 +167,21 @@ def _build(
                 wanted_by_zip(compiled.planned.plan, compiled.locks), compiled.packs
             ),
         )
-    options.output.findings(result.findings)
-    findings = (*done.findings, *slimmed.findings, *compiled.findings, *result.findings)
+    folder = _output(project, output)
+    judged = check_built(options, project, cache, folder=folder, manifest=result.manifest)
+    options.output.findings(judged.findings)
+    findings = (*done.findings, *slimmed.findings, *compiled.findings, *judged.findings)
     if snapshot is not None:
         packages = _local_packages(done)
         remember_build(cache, _inputs(snapshot, output), local_packages=packages, findings=findings)
     if result.built and (freed := cache.prune(max_size)):
         options.output.detail(f"took {format_size(freed)} from the cache that were not used for longest")
-    folder = _output(project, output)
-    _show(
+    return _show(
         options,
         project,
+        cache,
         Done(manifest=result.manifest, findings=findings, folder=folder, built=result.built),
     )
-    return EXIT_OK
 
 
 def _source_context(
@@ -212,18 +216,24 @@ def _local_packages(done: LockedProject) -> tuple[str, ...]:
     return tuple(sorted({d.local.path for lock in done.locks for d in lock.distributions if d.local}))
 
 
-def _show(options: Options, project: Project, done: Done) -> None:
-    options.output.result(lambda: _document(done), lambda: _text(options, project, done))
+def _show(options: Options, project: Project, cache: Cache, done: Done) -> int:
+    """Show what was built; errors among the findings are of what would fail in Lambda."""
+    options.output.result(
+        lambda: _document(options, project, cache, done), lambda: _text(options, project, done)
+    )
+    return exit_code(done.findings)
 
 
-def _document(done: Done) -> dict[str, Any]:
+def _document(options: Options, project: Project, cache: Cache, done: Done) -> dict[str, Any]:
     import json
 
     from layerforge.build.manifest import format_manifest
 
+    judged = check_built(options, project, cache, folder=done.folder, manifest=done.manifest)
     return {
         **json.loads(format_manifest(done.manifest)),
         "built": list(done.built),
+        "native": natives_document(judged.natives),
         "findings": findings_document(done.findings),
     }
 

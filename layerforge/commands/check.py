@@ -1,66 +1,111 @@
-"""`layerforge check`: limits and lock freshness, from what is recorded, in a blink."""
+"""`layerforge check`: limits and lock freshness from what is recorded, and what was built, in a blink."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from layerforge.cache import Cache
 from layerforge.commands.options import Options, common_options
 from layerforge.commands.pipeline import findings_document
-from layerforge.errors import EXIT_LIMIT, EXIT_OK
+from layerforge.errors import EXIT_LIMIT, EXIT_OK, EXIT_VERIFICATION, BuildError
 from layerforge.model.codec import decode, encode
 from layerforge.model.counts import count
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import Project
 from layerforge.model.sizes import format_size
 
+if TYPE_CHECKING:
+    from layerforge.check.verdicts import BuiltVerdict
+    from layerforge.commands.pipeline import Planned
+
 _KIND = "verdict"
+_MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """What was found for one state of project, locks and code. Sizes in bytes."""
+    """What was found for one state of project, locks, code and build. Sizes in bytes.
+
+    `built` is what lies in the output folder: `none`, `stale` (not looked into) or `current`; what was
+    found there is kept by itself.
+    """
 
     findings: tuple[Finding, ...]
     functions: int
     largest: str
     largest_size: int
     limit: int
+    built: str = "none"
 
 
 @click.command("check")
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Where `layerforge build` put the zips, if it was told so too.",
+)
 @common_options
-def command(options: Options) -> int:
-    """Hold every function against Lambda's limits and your budgets.
+def command(options: Options, *, folder: Path | None) -> int:
+    """Hold every function against Lambda's limits and your budgets, and look into what was built.
 
-    Reads the lock, the templates and the code; needs neither network nor a resolver. Exit 3 if
-    the lock is stale, 5 if a limit is exceeded.
+    Reads the lock, the templates, the code and the zips that are there; needs neither network nor a
+    resolver. Exit 3 if the lock is stale, 5 if a limit is exceeded, 8 if what was built would fail.
     """
     cache = Cache()
-    verdict = _verdict(options, cache)
-    options.output.findings(verdict.findings)
-    options.output.result(lambda: _document(verdict), lambda: _summary(verdict))
-    return EXIT_LIMIT if _errors(verdict.findings) else EXIT_OK
+    verdict, built = _verdict(options, cache, folder)
+    findings = (*verdict.findings, *(built.findings if built else ()))
+    options.output.findings(findings)
+    options.output.result(
+        lambda: _document(verdict, built, findings), lambda: _summary(verdict, _errors(findings))
+    )
+    if _errors(verdict.findings):
+        return EXIT_LIMIT
+    return EXIT_VERIFICATION if _errors(findings) else EXIT_OK
 
 
-def _verdict(options: Options, cache: Cache) -> Verdict:
+def _verdict(options: Options, cache: Cache, folder: Path | None) -> tuple[Verdict, BuiltVerdict | None]:
     from layerforge.commands.pipeline import measure_code, recall_project
 
     project, snapshot = recall_project(options, cache)
+    output = folder.absolute() if folder else project.root / project.settings.output
     code_sizes = measure_code(project)
-    if snapshot is None:
-        return _judge(project, code_sizes)
-    key = _key(snapshot.key, project, code_sizes)
-    verdict = _recall_verdict(cache, key)
+    key = _key(snapshot.key, project, code_sizes, output) if snapshot else None
+    verdict = _recall_verdict(cache, key) if key else None
     if verdict is None:
-        verdict = _judge(project, code_sizes)
-        cache.write_facts(_KIND, key, encode(verdict))
-    return verdict
+        verdict = _judge(project, code_sizes, output)
+        if key:
+            cache.write_facts(_KIND, key, encode(verdict))
+    if verdict.built != "current":
+        return verdict, None
+    return _look_into(options, project, cache, output, verdict)
+
+
+def _look_into(
+    options: Options, project: Project, cache: Cache, output: Path, verdict: Verdict
+) -> tuple[Verdict, BuiltVerdict | None]:
+    from layerforge.commands.built_checks import check_built
+
+    try:
+        return verdict, check_built(options, project, cache, folder=output)
+    except BuildError as error:
+        return _stale(verdict, error.headline), None
+
+
+def _stale(verdict: Verdict, reason: str) -> Verdict:
+    from dataclasses import replace
+
+    from layerforge.check.staleness import stale_build
+
+    return replace(verdict, built="stale", findings=(*verdict.findings, stale_build(reason)))
 
 
 def _recall_verdict(cache: Cache, key: str) -> Verdict | None:
@@ -71,17 +116,19 @@ def _recall_verdict(cache: Cache, key: str) -> Verdict | None:
     return verdict if isinstance(verdict, Verdict) else None
 
 
-def _key(snapshot_key: str, project: Project, code_sizes: dict[str, int]) -> str:
+def _key(snapshot_key: str, project: Project, code_sizes: dict[str, int], output: Path) -> str:
     from layerforge.resolve.lock_files import lock_paths
 
     digest = hashlib.sha256(snapshot_key.encode())
     for path in lock_paths(project.root):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     digest.update(repr(sorted(code_sizes.items())).encode())
+    manifest = output / _MANIFEST
+    digest.update(manifest.read_bytes() if manifest.is_file() else b"")
     return digest.hexdigest()
 
 
-def _judge(project: Project, code_sizes: dict[str, int]) -> Verdict:
+def _judge(project: Project, code_sizes: dict[str, int], output: Path) -> Verdict:
     from layerforge.commands.pipeline import plan_layers, stale_error
     from layerforge.resolve.freshness import stale_reasons
     from layerforge.resolve.lockfile import read_locks
@@ -94,21 +141,38 @@ def _judge(project: Project, code_sizes: dict[str, int]) -> Verdict:
     largest = max(
         planned.plan.functions, key=lambda f: (f.unzipped_size / max(f.limit, 1), f.function), default=None
     )
-    return Verdict(
+    verdict = Verdict(
         findings=(*project.findings, *planned.findings),
         functions=len(planned.plan.functions),
         largest=largest.function if largest else "",
         largest_size=largest.unzipped_size if largest else 0,
         limit=largest.limit if largest else project.settings.limits.unzipped,
     )
+    return _with_build(verdict, planned, output)
+
+
+def _with_build(verdict: Verdict, planned: Planned, output: Path) -> Verdict:
+    """Say whether there is a build, and whether it is of what is planned now."""
+    from dataclasses import replace
+
+    if not (output / _MANIFEST).is_file():
+        return verdict
+    from layerforge.build.manifest import read_manifest
+    from layerforge.check.staleness import stale_reason
+
+    try:
+        reason = stale_reason(read_manifest(output / _MANIFEST), planned.demands)
+    except BuildError as error:
+        reason = error.headline
+    return _stale(verdict, reason) if reason else replace(verdict, built="current")
 
 
 def _errors(findings: Sequence[Finding]) -> int:
     return sum(1 for finding in findings if finding.severity is Severity.ERROR)
 
 
-def _summary(verdict: Verdict) -> str:
-    if errors := _errors(verdict.findings):
+def _summary(verdict: Verdict, errors: int) -> str:
+    if errors:
         return f"{count(errors, 'problem')} in {count(verdict.functions, 'function')}"
     are = "is" if verdict.functions == 1 else "are"
     return (
@@ -117,14 +181,18 @@ def _summary(verdict: Verdict) -> str:
     )
 
 
-def _document(verdict: Verdict) -> dict[str, Any]:
+def _document(verdict: Verdict, built: BuiltVerdict | None, findings: Sequence[Finding]) -> dict[str, Any]:
+    from layerforge.commands.built_checks import natives_document
+
     return {
-        "ok": not _errors(verdict.findings),
+        "ok": not _errors(findings),
         "functions": verdict.functions,
         "largest": {
             "function": verdict.largest,
             "unzipped_size": verdict.largest_size,
             "limit": verdict.limit,
         },
-        "findings": findings_document(verdict.findings),
+        "built": verdict.built,
+        "native": natives_document(built.natives) if built else {},
+        "findings": findings_document(findings),
     }

@@ -10,8 +10,8 @@ from __future__ import annotations
 import configparser
 import io
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
@@ -28,9 +28,6 @@ _PRIVATE = 0o600
 _HIDDEN = "***"
 # Shorter ones would hide half of every sentence.
 _SHORTEST_SECRET = 4
-# Of a file: it holds other words than secrets, too.
-_SHORTEST_WORD = 8
-_SECRET_FILE_MAX = 2**16
 _FIND_LINKS_MAX = 64 * 2**20
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 # Who reads which name: pip, OpenSSL, requests, curl, git, cargo, Node.js.
@@ -98,18 +95,15 @@ def make_passing(
     return Passing(
         files=tuple(gathered.files),
         notes=tuple(gathered.notes),
-        secrets=_secrets(settings, environment, pip_environment, gathered.hidden),
+        secrets=_secrets(settings, environment, pip_environment),
     )
 
 
 def _secrets(
-    settings: ContainerSettings,
-    environment: Mapping[str, str],
-    pip_environment: Mapping[str, str],
-    in_files: Iterable[str],
+    settings: ContainerSettings, environment: Mapping[str, str], pip_environment: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """Values of variables and of files, and passwords in URLs as they stand and decoded; longest first."""
-    found = {environment[name] for name in settings.environment} | set(in_files)
+    """Values of variables, and passwords in URLs as they stand and decoded; longest first."""
+    found = {environment[name] for name in settings.environment}
     named = (*_PROXIES, *(name.upper() for name in _PROXIES))
     texts = [environment.get(name, "") for name in named] + [
         pip_environment.get(name, "") for name in (*_PIP_OPTIONS, "PIP_FIND_LINKS")
@@ -131,7 +125,6 @@ class _Gathered:
     files: list[FileIn]
     notes: list[str]
     variables: dict[str, str]
-    hidden: list[str] = field(default_factory=list)
 
     def certificates(self, settings: ContainerSettings, pip_environment: Mapping[str, str]) -> None:
         named = settings.ca_bundle
@@ -210,7 +203,6 @@ class _Gathered:
         if path.is_file():
             self.files.append(FileIn(f"{SECRETS}/netrc", path, _PRIVATE))
             self.variables["NETRC"] = f"{SECRETS}/netrc"
-            self.hidden += _words_of(path)
 
     def secret(self, name: str, environment: Mapping[str, str]) -> None:
         home = environment.get("HOME")
@@ -221,19 +213,6 @@ class _Gathered:
                 f"[container] secrets names {name}, which is not a file", hint=f"looked for {path}"
             )
         self.files.append(FileIn(f"{SECRETS}/{path.name}", path, _PRIVATE))
-        self.hidden += _words_of(path)
-
-
-def _words_of(path: Path) -> list[str]:
-    """What may not be shown of a file of secrets: its lines, and the last word of each (`password = …`).
-
-    A key's lines are hidden whole; what is no text, nobody prints.
-    """
-    with path.open("rb") as stream:
-        lines = stream.read(_SECRET_FILE_MAX).decode(errors="replace").splitlines()
-    words = [word for line in lines if (word := line.strip())]
-    words += [word.replace("=", " ").split()[-1] for word in words if word.strip("= ")]
-    return [word for word in words if len(word) >= _SHORTEST_WORD]
 
 
 def format_pip_config(options: Mapping[str, str]) -> str:

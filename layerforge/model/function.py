@@ -54,6 +54,7 @@ class ProjectSettings:
     container: ContainerSettings = ContainerSettings()
     limits: Limits = Limits()
     plan: PlanSettings = PlanSettings()
+    ignored: tuple[str, ...] = ()
     runtime_provided: tuple[str, ...] = ()
     options: IndexOptions = IndexOptions()
     output: str = ".layerforge"

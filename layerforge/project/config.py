@@ -26,11 +26,14 @@ BUILDERS = ("auto", "container", "wheels")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 # A layer's name may have 140 characters; target and group come after the project's name.
 _LONGEST_NAME = 100
+# The code of a finding, and after a colon a glob for what it names.
+_IGNORED = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*(?::.+)?")
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
 
 _TOP_KEYS = (
     "name", "template", "runtime", "architecture", "resolver", "builder", "bytecode", "output",
-    "layer-sizes", "functions", "index", "runtime-provided", "limits", "plan", "container", "publish",
+    "layer-sizes", "functions", "index", "runtime-provided", "limits", "plan", "check", "container",
+    "publish",
 )  # fmt: skip
 _FUNCTION_KEYS = (
     "source", "handler", "requirements", "extras", "groups", "runtime", "architecture", "layers",
@@ -82,6 +85,7 @@ class Config:
     runtime_provided: tuple[str, ...] = ()
     limits: Limits = Limits()
     plan: PlanSettings = PlanSettings()
+    ignored: tuple[str, ...] = ()
     container: ContainerSettings = ContainerSettings()
     publish: Mapping[str, Any] = field(default_factory=dict)
 
@@ -119,6 +123,7 @@ def parse_config(
         runtime_provided=_runtime_provided(top.table("runtime-provided")),
         limits=limits,
         plan=parse_plan(top.table("plan")),
+        ignored=_ignored(top.table("check")),
         container=parse_container(top.table("container")),
         publish=top.table("publish").data,
     )
@@ -234,6 +239,19 @@ def _limits(table: Table, defaults: Limits) -> Limits:
         layers=defaults.layers if layers is None else layers,
         warn_at=defaults.warn_at if warn_at is None else warn_at,
     )
+
+
+def _ignored(table: Table) -> tuple[str, ...]:
+    table.check_keys(("ignore",))
+    patterns = table.string_or_strings("ignore") or ()
+    for pattern in patterns:
+        if not _IGNORED.fullmatch(pattern):
+            raise ConfigError(
+                f"unexpected value {pattern!r} (expected the code of a finding, alone or as CODE:PATTERN)",
+                where=table.where("ignore"),
+                hint='for example "missing-library:libtbb.so.*"',
+            )
+    return patterns
 
 
 def _index_options(table: Table, environment: Mapping[str, str]) -> IndexOptions:

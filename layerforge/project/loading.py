@@ -112,6 +112,7 @@ def _settings(config: Config, root: Path) -> ProjectSettings:
         resolver=config.resolver,
         builder=config.builder,
         bytecode=config.bytecode,
+        ignored=config.ignored,
         container=config.container,
         limits=config.limits,
         plan=config.plan,

@@ -22,7 +22,7 @@ from typing import NamedTuple, Protocol
 from layerforge.wheels.directory import BadWheelError
 
 # Raise it when the same wheels would give other bytes: every layer is then built anew.
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 
 INSTALLER = b"layerforge\n"
 _SCRIPT_GROUPS = ("console_scripts", "gui_scripts")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,8 @@ from layerforge.build.assembly import Assembly, assemble
 from layerforge.build.store import StoredWheel, WheelStore
 from layerforge.cache import Cache, sha256_of
 from layerforge.errors import BuildError
-from layerforge.model.finding import Finding, Severity
 from tests.wheel_files import MakeWheel
 
-HINT = (
-    "two distributions of one project (such as opencv-python and opencv-python-headless) "
-    "exclude each other: require only one of them"
-)
 PKGUTIL = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
 
 
@@ -73,47 +69,41 @@ def test_the_same_file_from_two_goes_in_once(tmp_path: Path, make_wheel: MakeWhe
     second = make_wheel("b", files={"shared/__init__.py": "x"})
     assembly = assemble_all(tmp_path, first, second)
     assert [entry.path for entry in assembly.entries].count("python/shared/__init__.py") == 1
-    assert assembly.findings == ()
 
 
-def test_different_files_of_one_path_are_told_and_the_first_wins(
-    tmp_path: Path, make_wheel: MakeWheel
-) -> None:
+def test_of_different_files_of_one_path_the_first_wins(tmp_path: Path, make_wheel: MakeWheel) -> None:
     first = make_wheel("a", "1.0", files={"cv2/__init__.py": "a", "cv2/x.py": "a"})
     second = make_wheel("b", "2.0", files={"cv2/__init__.py": "bb", "cv2/x.py": "bb"})
     assembly = assemble_all(tmp_path, first, second)
-    assert assembly.findings == (
-        Finding(
-            severity=Severity.WARNING,
-            code="file-collision",
-            subject="shop-a",
-            sentence=(
-                "a 1.0 and b 2.0 both bring 2 files of the same path with different contents; "
-                "the layer has those of a 1.0"
-            ),
-            details=("python/cv2/__init__.py", "python/cv2/x.py"),
-            hint=HINT,
-        ),
-    )
     assert [entry.size for entry in assembly.entries if entry.path == "python/cv2/x.py"] == [1]
+    # Both tell of it in their RECORDs, by which the collision is found.
+    records = [text for path, text in contents(assembly).items() if path.endswith("/RECORD")]
+    assert [b"cv2/x.py," in text for text in records] == [True, True]
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "told"),
+    ("first", "second", "winner"),
     [
-        (PKGUTIL, f"# part two\n{PKGUTIL}", False),
-        (PKGUTIL, "__import__('pkg_resources').declare_namespace(__name__)\n", False),
-        (PKGUTIL, "", True),
-        (PKGUTIL, PKGUTIL + "x = 1\n" * 2000, True),
+        (PKGUTIL, f"# part two\n{PKGUTIL}", "first"),
+        (PKGUTIL, "__import__('pkg_resources').declare_namespace(__name__)\n", "first"),
+        (PKGUTIL, "", "first"),
+        ("", PKGUTIL, "second"),
+        (PKGUTIL, "from ns.real import everything\n", "second"),
+        (PKGUTIL, PKGUTIL + "x = 1\n" * 2000, "second"),
+        ("", "x = 1\n", "second"),
+        ("y = 1\n", "x = 1\n", "first"),
     ],
 )
-def test_namespace_packages_are_no_collision(
-    tmp_path: Path, make_wheel: MakeWheel, first: str, second: str, *, told: bool
+def test_a_namespace_gives_way_to_a_package(
+    tmp_path: Path, make_wheel: MakeWheel, first: str, second: str, winner: str
 ) -> None:
     wheels = [
         make_wheel(name, files={"ns/__init__.py": text}) for name, text in (("a", first), ("b", second))
     ]
-    assert bool(assemble_all(tmp_path, *wheels).findings) is told
+    assembly = assemble_all(tmp_path, *wheels)
+    expected = {"first": first, "second": second}[winner]
+    (entry,) = [entry for entry in assembly.entries if entry.path == "python/ns/__init__.py"]
+    assert entry.crc == zlib.crc32(expected.encode())
 
 
 def test_a_file_that_is_a_folder_of_another_is_an_error(tmp_path: Path, make_wheel: MakeWheel) -> None:

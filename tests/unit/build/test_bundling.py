@@ -17,6 +17,9 @@ from layerforge.build.builder import BuildResult, build_project, make_fetcher
 from layerforge.build.manifest import read_manifest
 from layerforge.build.pack import Pack, PackStore
 from layerforge.cache import Cache
+from layerforge.check.collisions import find_collisions_in
+from layerforge.check.problems import make_findings
+from layerforge.check.reading import ZipFile, read_contents
 from layerforge.errors import BuildError
 from layerforge.model.artifact import BuiltDistribution
 from layerforge.model.function import Function, Project, ProjectSettings
@@ -152,7 +155,6 @@ def shop(tmp_path: Path, make_wheel: MakeWheel) -> Shop:
 def test_distributions_lie_at_the_top_beside_the_code(shop: Shop) -> None:
     result = shop.build()
     assert result.built == ("billing (code)", "orders (code)")
-    assert result.findings == ()
     task = shop.unpack("orders")
     assert sorted(path.relative_to(task).as_posix() for path in task.rglob("*") if path.is_file()) == sorted(
         [
@@ -372,12 +374,13 @@ def test_wheels_that_bring_the_same_path_are_told_as_in_layers(shop: Shop, make_
     wheels = [make_wheel(name, files={"cv2/x.py": name}) for name in ("one", "two")]
     shop.index = FakeIndex(wheels=tuple(wheels))
     shop.bundled = {"orders": ("one", "two")}
-    (finding,) = shop.build().findings
-    assert (finding.subject, finding.sentence, finding.details) == (
-        "orders (code)",
-        (
-            "one 1.0 and two 1.0 both bring a file of the same path with different contents; "
-            "the zip has those of one 1.0"
-        ),
-        ("cv2/x.py",),
+    code = shop.build().manifest.functions["orders"].code
+    assert code is not None
+    path = shop.output / code.path
+    zip_file = ZipFile(name="orders", is_code=True, path=path, sha256=code.sha256)
+    contents = read_contents(zip_file, Cache(shop.root.parent / "cache"))
+    (finding,) = make_findings(find_collisions_in(contents))
+    assert (finding.subject, finding.sentence) == (
+        "orders",
+        ("cv2/x.py of one 1.0 (the code of orders) has other contents in two 1.0, which had to give way"),
     )
