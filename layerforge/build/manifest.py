@@ -22,6 +22,7 @@ from layerforge.model.artifact import (
     Manifest,
     ManifestFunction,
 )
+from layerforge.model.previous import PreviousFunction, PreviousLayer, PreviousPlan
 
 MANIFEST_FILE = "manifest.json"
 VERSION = 1
@@ -281,3 +282,26 @@ def read_manifest(path: Path) -> Manifest:
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write a manifest, all or nothing, and on disk when this returns."""
     write_atomically(path, format_manifest(manifest).encode(), durable=True)
+
+
+def plan_of(manifest: Manifest) -> PreviousPlan:
+    """The plan that was built: what the next one can start from where none is recorded."""
+    targets: dict[str, set[str]] = {layer.name: set() for layer in manifest.layers}
+    for function in manifest.functions.values():
+        for name in function.layers:
+            targets.setdefault(name, set()).add(function.target)
+    return PreviousPlan(
+        project=manifest.project,
+        layers=tuple(
+            PreviousLayer(
+                name=layer.name,
+                targets=tuple(sorted(targets[layer.name])),
+                distributions=tuple(sorted({one.name for one in layer.distributions})),
+            )
+            for layer in sorted(manifest.layers, key=lambda layer: layer.name)
+        ),
+        functions={
+            name: PreviousFunction(layers=tuple(sorted(function.layers)))
+            for name, function in manifest.functions.items()
+        },
+    )

@@ -19,6 +19,7 @@ from layerforge.model.artifact import Manifest
 from layerforge.model.codec import decode, encode
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import Project
+from layerforge.model.previous import PLAN_FILE
 from layerforge.project.snapshot import Snapshot
 from layerforge.project.sources import list_code
 from layerforge.resolve.lock_files import lock_paths
@@ -39,7 +40,8 @@ class BuildInputs:
         """Digest the state of everything, `local_packages` (folders below or beside the root) included."""
         project = self.snapshot.project
         digest = hashlib.sha256("\0".join([self.snapshot.key, *self.settings]).encode())
-        for path in lock_paths(project.root):
+        record = project.root / PLAN_FILE
+        for path in (*lock_paths(project.root), *([record] if record.is_file() else [])):
             digest.update(f"\0{path.name}\0{sha256_of(path)}".encode())
         for source in sorted({f.source for f in project.functions if f.source is not None}):
             _add_code(digest, project, source)

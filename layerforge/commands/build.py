@@ -17,6 +17,7 @@ from layerforge.commands.options import Options, common_options
 from layerforge.commands.pipeline import (
     LockedProject,
     Locking,
+    Planned,
     findings_document,
     lock_or_relock,
     measure_code,
@@ -47,6 +48,7 @@ class Done:
 
 @click.command("build")
 @click.option("--locked", is_flag=True, help="Fail with exit 3 rather than change a stale lock.")
+@click.option("--replan", is_flag=True, help="Plan layers afresh rather than keep those that there are.")
 @click.option("--offline", is_flag=True, help="Use no network: everything comes from the lock and the cache.")
 @click.option(
     "-o",
@@ -57,16 +59,18 @@ class Done:
     help="Where the zips go; the config's `output`, or .layerforge, if not given.",
 )
 @common_options
-def command(options: Options, *, locked: bool, offline: bool, output: Path | None) -> int:
+def command(options: Options, *, locked: bool, replan: bool, offline: bool, output: Path | None) -> int:
     """Resolve what is not locked, plan, check the limits, build what changed, and look into it.
 
     Exit 5 if a limit is exceeded, 8 if native code of what was built cannot load.
     """
     from layerforge.project.snapshot import recall, remember
 
+    if locked and replan:
+        raise click.UsageError("--locked and --replan exclude each other.")
     cache = Cache()
     snapshot = recall(cache, options.root, options.config)
-    if snapshot is not None:
+    if snapshot is not None and not replan:
         inputs = _inputs(snapshot, output)
         last = recall_build(cache, inputs)
         if last is not None:
@@ -77,7 +81,8 @@ def command(options: Options, *, locked: bool, offline: bool, output: Path | Non
 
     project = load_project(options.root, config=options.config)
     snapshot = remember(cache, project, options.config)
-    return _build(options, project, snapshot, cache, Locking(locked=locked, offline=offline), output)
+    locking = Locking(locked=locked, offline=offline)
+    return _build(options, project, snapshot, cache, locking, output, replan=replan)
 
 
 def _inputs(snapshot: Snapshot, output: Path | None) -> BuildInputs:
@@ -117,6 +122,8 @@ def _build(
     cache: Cache,
     locking: Locking,
     output: Path | None,
+    *,
+    replan: bool,
 ) -> int:
     from layerforge.build.builder import build_project, make_fetcher
     from layerforge.build.inputs import wanted_by_zip
@@ -147,7 +154,7 @@ def _build(
         )
         slimmed = strip(project, done.locks, fetcher, engine.get)
         locks, remarks = slimmed.stripped.locks, (*done.remarks, *slimmed.findings)
-        planned = plan_layers(project, locks, code_sizes)
+        planned = plan_layers(project, locks, code_sizes, replan=replan, progress=options.output)
         if planned.has_errors:
             options.output.findings((*remarks, *planned.findings))
             _refuse(options, (*done.findings, *slimmed.findings, *planned.findings))
@@ -167,10 +174,11 @@ def _build(
                 wanted_by_zip(compiled.planned.plan, compiled.locks), compiled.packs
             ),
         )
+    kept = _record(project, compiled.planned, locking)
     folder = _output(project, output)
     judged = check_built(options, project, cache, folder=folder, manifest=result.manifest)
-    options.output.findings(judged.findings)
-    findings = (*done.findings, *slimmed.findings, *compiled.findings, *judged.findings)
+    options.output.findings((*judged.findings, *kept))
+    findings = (*done.findings, *slimmed.findings, *compiled.findings, *judged.findings, *kept)
     if snapshot is not None:
         packages = _local_packages(done)
         remember_build(cache, _inputs(snapshot, output), local_packages=packages, findings=findings)
@@ -182,6 +190,16 @@ def _build(
         cache,
         Done(manifest=result.manifest, findings=findings, folder=folder, built=result.built),
     )
+
+
+def _record(project: Project, planned: Planned, locking: Locking) -> tuple[Finding, ...]:
+    """Write the plan down; where nothing may be changed, say if it is not what is written."""
+    from layerforge.commands.planning import find_unrecorded, record
+
+    if locking.locked:
+        return find_unrecorded(project, planned)
+    record(project, planned)
+    return ()
 
 
 def _source_context(

@@ -117,19 +117,25 @@ def _recall_verdict(cache: Cache, key: str) -> Verdict | None:
 
 
 def _key(snapshot_key: str, project: Project, code_sizes: dict[str, int], output: Path) -> str:
+    from layerforge.model.previous import PLAN_FILE
     from layerforge.resolve.lock_files import lock_paths
 
     digest = hashlib.sha256(snapshot_key.encode())
-    for path in lock_paths(project.root):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    # A plan starts from its record, or from what was built last.
+    starts = {
+        project.root / PLAN_FILE,
+        project.root / project.settings.output / _MANIFEST,
+        output / _MANIFEST,
+    }
+    for path in (*lock_paths(project.root), *sorted(path for path in starts if path.is_file())):
+        digest.update(f"{path}\0".encode(errors="surrogateescape") + path.read_bytes())
     digest.update(repr(sorted(code_sizes.items())).encode())
-    manifest = output / _MANIFEST
-    digest.update(manifest.read_bytes() if manifest.is_file() else b"")
     return digest.hexdigest()
 
 
 def _judge(project: Project, code_sizes: dict[str, int], output: Path) -> Verdict:
     from layerforge.commands.pipeline import plan_layers, stale_error
+    from layerforge.commands.planning import find_unrecorded
     from layerforge.resolve.freshness import stale_reasons
     from layerforge.resolve.lockfile import read_locks
 
@@ -142,7 +148,7 @@ def _judge(project: Project, code_sizes: dict[str, int], output: Path) -> Verdic
         planned.plan.functions, key=lambda f: (f.unzipped_size / max(f.limit, 1), f.function), default=None
     )
     verdict = Verdict(
-        findings=(*project.findings, *planned.findings),
+        findings=(*project.findings, *planned.findings, *find_unrecorded(project, planned)),
         functions=len(planned.plan.functions),
         largest=largest.function if largest else "",
         largest_size=largest.unzipped_size if largest else 0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,16 @@ from layerforge.commands.pipeline import (
     findings_document,
     lock_or_relock,
     open_client,
+    plan_layers,
     read_project,
 )
 from layerforge.model.counts import count
 from layerforge.model.finding import Finding, Severity
+from layerforge.model.previous import PLAN_FILE
 from layerforge.report.lock_changes import describe_changes
 
 if TYPE_CHECKING:
+    from layerforge.model.function import Project
     from layerforge.model.lock import Lock
 
 
@@ -36,14 +40,20 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Upgrade only this distribution.",
 )
+@click.option("--replan", is_flag=True, help="Plan layers afresh rather than keep those that there are.")
 @common_options
-def command(options: Options, *, locked: bool, upgrade: bool, packages: tuple[str, ...]) -> None:
+def command(
+    options: Options, *, locked: bool, upgrade: bool, packages: tuple[str, ...], replan: bool
+) -> None:
     """Resolve every function's requirements for its target and write pylock.*.toml.
 
-    Existing pins are kept as long as they fit. The files are meant to be committed.
+    Existing pins are kept as long as they fit, and so are layers, in layerforge-plan.toml. The files are
+    meant to be committed.
     """
     if locked and (upgrade or packages):
         raise click.UsageError("--locked and --upgrade exclude each other.")
+    if locked and replan:
+        raise click.UsageError("--locked and --replan exclude each other.")
     from packaging.utils import canonicalize_name
 
     cache = Cache()
@@ -53,7 +63,8 @@ def command(options: Options, *, locked: bool, upgrade: bool, packages: tuple[st
     )
     with open_client(project, options, cache) as client:
         done = lock_or_relock(project, options, client, locking)
-    findings = (*done.remarks, *_not_locked(locking.upgrade_packages, done.locks))
+    planning = _plan(project, done, options, locked=locked, replan=replan)
+    findings = (*done.remarks, *_not_locked(locking.upgrade_packages, done.locks), *planning.findings)
     options.output.findings(findings)
     options.output.result(
         lambda: {
@@ -66,10 +77,38 @@ def command(options: Options, *, locked: bool, upgrade: bool, packages: tuple[st
                 }
                 for lock in done.locks
             ],
-            "written": list(done.changed),
+            "written": [*done.changed, *([PLAN_FILE] if planning.written else [])],
             "findings": findings_document((*project.findings, *findings)),
         },
-        lambda: _summary(done),
+        lambda: "\n".join([*_summary(done), *planning.summary]),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Planning:
+    """What came of the plan: whether its record was `written`, and what there is to say."""
+
+    written: bool = False
+    findings: tuple[Finding, ...] = ()
+    summary: tuple[str, ...] = ()
+
+
+def _plan(
+    project: Project, done: LockedProject, options: Options, *, locked: bool, replan: bool
+) -> _Planning:
+    """Record the plan for what is locked: whoever builds it starts from that."""
+    from layerforge.commands.planning import find_unrecorded, measure_known_code, record
+
+    planned = plan_layers(
+        project, done.locks, measure_known_code(project), replan=replan, progress=options.output
+    )
+    if locked:
+        return _Planning(findings=find_unrecorded(project, planned))
+    written = record(project, planned)
+    layers = count(planned.plan.layers, "layer")
+    line = f"{PLAN_FILE}: {layers}{'' if written else ' (unchanged)'}"
+    return _Planning(
+        written=written, summary=(line,) if planned.plan.layers and not planned.has_errors else ()
     )
 
 
@@ -87,7 +126,7 @@ def _not_locked(names: frozenset[str], locks: tuple[Lock, ...]) -> list[Finding]
     ]
 
 
-def _summary(done: LockedProject) -> str:
+def _summary(done: LockedProject) -> list[str]:
     lines = []
     previous = {lock.cohort: lock for lock in done.previous}
     for lock in done.locks:
@@ -97,4 +136,4 @@ def _summary(done: LockedProject) -> str:
             f"on {lock.target.name}{'' if name in done.changed else ' (unchanged)'}"
         )
         lines += [f"  {change}" for change in describe_changes(previous.get(lock.cohort), lock)]
-    return "\n".join(lines)
+    return lines

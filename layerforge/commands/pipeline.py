@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from layerforge.cache import Cache
@@ -15,6 +16,8 @@ from layerforge.model.function import Project
 if TYPE_CHECKING:
     from layerforge.model.lock import Lock
     from layerforge.model.plan import Demand, LayerPlan
+    from layerforge.model.previous import PreviousPlan
+    from layerforge.model.progress import Progress
     from layerforge.project.snapshot import Snapshot
     from layerforge.resolve.index import Engine
     from layerforge.resolve.pip_client import PipClient
@@ -54,11 +57,16 @@ class LockedProject:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Planned:
-    """A plan, what it was made for, and what the limits say of it."""
+    """A plan, what it was made for, and what the limits say of it.
+
+    `previous` is the plan that it started from, `record` what there is to remember of it.
+    """
 
     demands: tuple[Demand, ...]
     plan: LayerPlan
     findings: tuple[Finding, ...]
+    record: PreviousPlan
+    previous: PreviousPlan | None = None
 
     @property
     def has_errors(self) -> bool:
@@ -180,13 +188,31 @@ def measure_code(project: Project) -> dict[str, int]:
     return {function.name: sizes[function.source] for function in project.functions}
 
 
-def plan_layers(project: Project, locks: Sequence[Lock], code_sizes: dict[str, int]) -> Planned:
-    """Plan the layers and hold the plan against the limits."""
+def plan_layers(
+    project: Project,
+    locks: Sequence[Lock],
+    code_sizes: dict[str, int],
+    *,
+    replan: bool = False,
+    start: PreviousPlan | None = None,
+    effort: str | None = None,
+    progress: Progress | None = None,
+) -> Planned:
+    """Plan the layers and hold the plan against the limits.
+
+    The plan starts from `start`, or from the one that is recorded, or afresh under `replan`. `effort`
+    goes before the config's, and makes for a search where the plan could be kept.
+    Raises ConfigError where the config asks for what cannot be.
+    """
     from layerforge.check.limits import find_limit_problems
+    from layerforge.commands.planning import layer_prefix, read_previous_plan
     from layerforge.plan.demands import make_demands
+    from layerforge.plan.keeping import record_plan
     from layerforge.plan.planner import make_layer_plan
 
     settings = project.settings
+    previous = start or read_previous_plan(project)
+    prefix = layer_prefix(project, previous)
     demands = make_demands(
         project.functions,
         locks,
@@ -197,9 +223,22 @@ def plan_layers(project: Project, locks: Sequence[Lock], code_sizes: dict[str, i
         limits=settings.limits,
         reserve_layers=settings.plan.reserve_layers,
     )
-    plan = make_layer_plan(demands, prefix=settings.name, settings=settings.plan)
-    findings = find_limit_problems(plan, demands, locks, project.functions)
-    return Planned(demands=demands, plan=plan, findings=findings)
+    asked = settings.plan if effort is None else replace(settings.plan, effort=effort)
+    with progress.task("planning layers", total=None, unit="items") if progress else nullcontext():
+        plan = make_layer_plan(
+            demands,
+            prefix=prefix,
+            settings=asked,
+            previous=None if replan else previous,
+            search=effort is not None,
+        )
+    return Planned(
+        demands=demands,
+        plan=plan,
+        findings=find_limit_problems(plan, demands, locks, project.functions),
+        record=record_plan(plan, demands, settings.plan, prefix=prefix),
+        previous=previous,
+    )
 
 
 def findings_document(findings: Sequence[Finding]) -> list[dict[str, Any]]:

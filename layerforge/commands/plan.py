@@ -19,13 +19,23 @@ from layerforge.commands.pipeline import (
     read_project,
 )
 from layerforge.errors import EXIT_LIMIT, EXIT_OK
+from layerforge.model.planning import EFFORTS
 
 
 @click.command("plan")
 @click.option("--locked", is_flag=True, help="Fail with exit 3 rather than change a stale lock.")
+@click.option("--replan", is_flag=True, help="Plan layers afresh rather than keep those that there are.")
+@click.option(
+    "--effort",
+    type=click.Choice(EFFORTS),
+    help="How long to look for a better plan; the config's, if not given.",
+)
 @common_options
-def command(options: Options, *, locked: bool) -> int:
-    """Show the layers that `build` would make, and what each function carries."""
+def command(options: Options, *, locked: bool, replan: bool, effort: str | None) -> int:
+    """Show the layers that `build` would make, and what each function carries.
+
+    The plan is shown, not recorded: `lock` and `build` do that.
+    """
     from layerforge.report.tables import format_tables, rows_of_plan
 
     cache = Cache()
@@ -33,7 +43,9 @@ def command(options: Options, *, locked: bool) -> int:
     code_sizes = measure_code(project)
     with open_client(project, options, cache) as client:
         done = lock_or_relock(project, options, client, Locking(locked=locked))
-    planned = plan_layers(project, done.locks, code_sizes)
+    planned = plan_layers(
+        project, done.locks, code_sizes, replan=replan, effort=effort, progress=options.output
+    )
     findings = (*done.findings, *planned.findings)
     options.output.findings((*done.remarks, *planned.findings))
     options.output.result(

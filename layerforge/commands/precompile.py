@@ -60,7 +60,7 @@ def precompile(
             findings=(*planned.findings, *precompiler.findings, *left_out),
         )
     grown = with_bytecode_sizes(locks, made)
-    again = plan_layers(project, grown, code_sizes) if made else planned
+    again = plan_layers(project, grown, code_sizes, start=planned.record) if made else planned
     by_layer = compilations(again.plan, wanted_by_zip(again.plan, grown))
     # The same distributions, under the sizes that they have now.
     sized = {one.file: code for one, code in made.items()}

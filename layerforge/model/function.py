@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from layerforge.model.container import ContainerSettings
@@ -45,9 +45,13 @@ class Function:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProjectSettings:
-    """What the config says beside its functions, defaults filled in."""
+    """What the config says beside its functions, defaults filled in.
+
+    `is_named`: the config gives the name; otherwise it is the folder's.
+    """
 
     name: str
+    is_named: bool = field(default=False, compare=False)
     resolver: str = "pip-tools"
     builder: str = "auto"
     bytecode: str = "auto"

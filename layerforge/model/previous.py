@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+# Where a plan is recorded, in the project root.
+PLAN_FILE = "layerforge-plan.toml"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PreviousLayer:
@@ -32,10 +35,11 @@ class PreviousPlan:
     """A plan that there was. Layers are sorted by name; functions are by name.
 
     `settings` is a digest of what the config said of plans then; empty where nobody recorded that.
-    `source` is the file that tells all this.
+    `project` is what the layers' names begin with, `source` the file that tells all this.
     """
 
     layers: tuple[PreviousLayer, ...]
     functions: Mapping[str, PreviousFunction] = field(default_factory=dict)
     settings: str = ""
+    project: str = ""
     source: str = field(default="", compare=False)

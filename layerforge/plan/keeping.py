@@ -28,6 +28,7 @@ def record_plan(
     asked = {demand.function: digest_of(demand) for demand in demands}
     return PreviousPlan(
         settings=digest_of_settings(settings, prefix),
+        project=prefix,
         layers=tuple(
             PreviousLayer(
                 name=layer.name,

@@ -44,17 +44,26 @@ class _Union:
 
 def merge_atoms(problem: Problem) -> tuple[Layer, ...]:
     """Return layers, sorted. Where `most_layers` cannot be held by merging, there are more."""
-    state = _State(problem)
+    atoms = enumerate(_users_of_atoms(problem))
+    return merge_layers(problem, [Layer(atoms=1 << atom, users=users) for atom, users in atoms if users])
+
+
+def merge_layers(problem: Problem, layers: Iterable[Layer]) -> tuple[Layer, ...]:
+    """Unite layers that serve every function, as `merge_atoms` does from the smallest that there are."""
+    state = _State(problem, layers)
+    seen = set()
     state.unite_all()
-    while state.tidy():
+    # Where a layer of the plan before is cheaper than what tidying leaves of it, it would be united again.
+    while state.tidy() and (found := state.found()) not in seen:
+        seen.add(found)
         state.unite_all()
-    return tuple(sorted(Layer(atoms=layer.atoms, users=layer.users) for layer in state.layers.values()))
+    return state.found()
 
 
 class _State:
     """Layers that change, and what each function carries."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, layers: Iterable[Layer]) -> None:
         self.problem = problem
         self.layers: dict[int, _Layer] = {}
         self.counts = [0] * len(problem.needs)
@@ -64,9 +73,8 @@ class _State:
         self._contested = sum(1 << atom for atom, mask in enumerate(problem.rivals) if mask)
         self._before = {layer.atoms: layer.users for layer in problem.previous or ()}
         self._prices_of_excess = _group_by_price(problem.excess)
-        for atom, users in enumerate(_users_of_atoms(problem)):
-            if users:
-                self._add(self._make(1 << atom, users))
+        for layer in sorted(layers):
+            self._add(self._make(layer.atoms, layer.users))
 
     def unite_all(self) -> None:
         """Unite pairs, cheapest first, until nothing is over its slots and nothing more is gained."""
@@ -91,6 +99,10 @@ class _State:
                 self._push_pairs(
                     heap, identity, [other for other in self.layers if other != identity], push=True
                 )
+
+    def found(self) -> tuple[Layer, ...]:
+        """The layers as they are, sorted."""
+        return tuple(sorted(Layer(atoms=layer.atoms, users=layer.users) for layer in self.layers.values()))
 
     def tidy(self) -> bool:
         """Detach layers that a function can do without, drop atoms that no user of a layer needs from it.

@@ -10,13 +10,14 @@ from layerforge.model.plan import Demand, FunctionPlan, LayerPlan, PlannedLayer
 from layerforge.model.planning import PlanSettings
 from layerforge.model.previous import PreviousPlan
 from layerforge.model.target import shared_slug
+from layerforge.plan.continuing import continue_layers
 from layerforge.plan.feasibility import why_infeasible
 from layerforge.plan.inheritance import Heir, inherit_names
 from layerforge.plan.instance import Instance, make_instance
 from layerforge.plan.keeping import keep_plan
 from layerforge.plan.named import Fixed, FixedLayer, fix_layers
 from layerforge.plan.names import name_layer, name_layers
-from layerforge.plan.problem import Layer
+from layerforge.plan.problem import Layer, Problem, cost_of
 from layerforge.plan.separation import foes_of, relieve
 from layerforge.plan.solving import Effort, solve
 
@@ -30,6 +31,7 @@ def make_layer_plan(
     prefix: str,
     settings: PlanSettings = PlanSettings(),
     previous: PreviousPlan | None = None,
+    search: bool = False,
 ) -> LayerPlan:
     """Plan layers for every function that can be served; the others carry the reason why not.
 
@@ -38,15 +40,15 @@ def make_layer_plan(
     all targets that its distributions fit (`Item.targets`). They are named
     `<prefix>-<what its targets have in common>-<what dominates them>`.
 
-    The `previous` plan is kept to the letter where nothing that matters has changed, and what is planned
-    instead stays close to it.
+    The `previous` plan is kept to the letter where nothing that matters has changed (unless `search`
+    asks to look for a better one), and what is planned instead stays close to it.
 
     Raises ConfigError where `settings` ask for what cannot be.
     """
     demands = sorted(demands, key=lambda demand: demand.function)
     reasons = why_not(demands, settings)
     served = [demand for demand in demands if demand.function not in reasons]
-    kept = keep_plan(previous, served, settings, prefix=prefix) if previous else None
+    kept = keep_plan(previous, served, settings, prefix=prefix) if previous and not search else None
     layers, took = kept or _lay_out(served, settings, prefix=prefix, previous=previous)
     by_name = {layer.name: layer for layer in layers}
     return LayerPlan(
@@ -77,9 +79,24 @@ def solve_instance(
     Raises ConfigError if no plan with as few layers as `most_layers` is found.
     """
     instance = make_instance(demands, settings, fixed=fixed, previous=previous)
-    solved = relieve(instance.problem, solve(instance.problem, effort=Effort(settings.effort)))
+    solved = _solve(instance.problem, Effort(settings.effort))
     _check_most_layers(len(fixed.layers), len(solved), settings)
     return instance, solved
+
+
+def _solve(problem: Problem, effort: Effort) -> tuple[Layer, ...]:
+    """The cheaper of what the engine finds, and of what the plan before becomes."""
+    found = relieve(problem, solve(problem, effort=effort))
+    if problem.previous is None:
+        return found
+    continued = relieve(problem, continue_layers(problem))
+    return min(
+        found, continued, key=lambda layers: (_excess_layers(problem, layers), cost_of(problem, layers).total)
+    )
+
+
+def _excess_layers(problem: Problem, layers: Sequence[Layer]) -> int:
+    return 0 if problem.most_layers is None else max(0, len(layers) - problem.most_layers)
 
 
 def _lay_out(

@@ -109,6 +109,7 @@ def load_project(
 def _settings(config: Config, root: Path) -> ProjectSettings:
     return ProjectSettings(
         name=config.name or _default_name(root),
+        is_named=config.name is not None,
         resolver=config.resolver,
         builder=config.builder,
         bytecode=config.bytecode,

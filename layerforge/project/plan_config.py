@@ -18,7 +18,10 @@ from layerforge.model.planning import (
 )
 from layerforge.project.tables import Table
 
-PLAN_KEYS = ("effort", "excess-weight", "layer-cost", "most-layers", "reserve-layers", "layers", "apart")
+PLAN_KEYS = (
+    "effort", "excess-weight", "layer-cost", "change-weight", "attach-cost", "most-layers", "reserve-layers",
+    "layers", "apart",
+)  # fmt: skip
 LAYER_KEYS = ("distributions", "functions")
 _LAYER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _LONGEST_LAYER_NAME = 64

@@ -14,9 +14,8 @@ from typing import Any, NoReturn
 
 from layerforge.cache import write_atomically
 from layerforge.errors import ConfigError
-from layerforge.model.previous import PreviousFunction, PreviousLayer, PreviousPlan
+from layerforge.model.previous import PLAN_FILE, PreviousFunction, PreviousLayer, PreviousPlan
 
-PLAN_FILE = "layerforge-plan.toml"
 FORMAT = 1
 _HEAD = """\
 # Which distributions lie in which layers, and which function takes which: written by `layerforge lock` and
@@ -56,7 +55,7 @@ def write_plan_record(root: Path, plan: PreviousPlan) -> bool:
 
 def format_plan_record(plan: PreviousPlan) -> str:
     """Format the text of the file: same plan, same text."""
-    parts = [f'{_HEAD}\nformat = {FORMAT}\nsettings = "{plan.settings}"\n']
+    parts = [f'{_HEAD}\nformat = {FORMAT}\nproject = "{plan.project}"\nsettings = "{plan.settings}"\n']
     parts += [_format_layer(layer) for layer in sorted(plan.layers, key=lambda layer: layer.name)]
     parts += [_format_function(name, plan.functions[name]) for name in sorted(plan.functions)]
     return "\n".join(parts)
@@ -104,6 +103,7 @@ def parse_plan_record(text: str) -> PreviousPlan:
         layers=tuple(_parse_layer(name, table) for name, table in _tables(data, "layers")),
         functions={name: _parse_function(name, table) for name, table in _tables(data, "functions")},
         settings=_text(data, "settings", "", _DIGEST),
+        project=_text(data, "project", "", _NAME),
         source=PLAN_FILE,
     )
 

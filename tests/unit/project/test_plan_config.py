@@ -29,6 +29,8 @@ def test_every_key() -> None:
         effort = "best"
         excess-weight = 0.2
         layer-cost = "2 MiB"
+        change-weight = 0
+        attach-cost = "1 KB"
         most-layers = 12
         reserve-layers = 1
         apart = [["Torch", "tensorflow"], ["ruamel.yaml", "PyYAML"]]
@@ -50,6 +52,8 @@ def test_every_key() -> None:
         effort="best",
         excess_weight=0.2,
         layer_cost=2 * MB,
+        change_weight=0.0,
+        attach_cost=1024,
         most_layers=12,
         reserve_layers=1,
         apart=(("torch", "tensorflow"), ("ruamel-yaml", "pyyaml")),

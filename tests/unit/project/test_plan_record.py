@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from layerforge.errors import ConfigError
-from layerforge.model.previous import PreviousFunction, PreviousLayer, PreviousPlan
+from layerforge.model.previous import PLAN_FILE, PreviousFunction, PreviousLayer, PreviousPlan
 from layerforge.project.plan_record import (
-    PLAN_FILE,
     format_plan_record,
     parse_plan_record,
     read_plan_record,
@@ -17,6 +16,7 @@ from layerforge.project.plan_record import (
 )
 
 PLAN = PreviousPlan(
+    project="shop",
     settings="0123456789ab",
     layers=(
         PreviousLayer(
@@ -40,6 +40,7 @@ TEXT = """\
 # `layerforge build`. Commit this file: the next plan starts from it. `--replan` starts afresh.
 
 format = 1
+project = "shop"
 settings = "0123456789ab"
 
 [layers.shop-any-requests]
@@ -90,14 +91,14 @@ RESTORE = "restore it from version control; or delete it, and layers are planned
     [
         (
             TEXT.replace("[functions.bare]", "<<<<<<< HEAD\n[functions.bare]"),
-            ":21: it holds the conflict markers of an unfinished merge",
+            ":22: it holds the conflict markers of an unfinished merge",
             "take either side, then run `layerforge lock`: it plans what is missing",
         ),
         ("format = 2", ": format: it has format 2, this layerforge reads 1", "update layerforge"),
         ("", ": format: it has format None, this layerforge reads 1", RESTORE),
         (
             TEXT + '[functions.bare]\nasked = "ab"\nlayers = []\n',
-            ": it is not TOML (Cannot declare ('functions', 'bare') twice (at line 32, column 16))",
+            ": it is not TOML (Cannot declare ('functions', 'bare') twice (at line 33, column 16))",
             RESTORE,
         ),
         ('format = 1\nsettings = "x y"', ": settings: unexpected 'x y' (expected a digest)", RESTORE),
