@@ -33,6 +33,7 @@ _JANUARY_1980 = 1 << 5 | 1
 _UTF8 = 0x800
 _FILE_MODE = 0o100644 << 16
 _PROGRAM_MODE = 0o100755 << 16
+_LINK_MODE = 0o120777 << 16
 
 # Where zip64 would begin, which Lambda's 250 MB never need.
 ENTRIES_MAX = 0xFFFF - 1
@@ -45,7 +46,10 @@ _OPEN_MAX = 64
 
 
 class ZipEntry(NamedTuple):
-    """A file of a zip; sizes in bytes. `source` holds its stream: itself, or a file to read at `offset`."""
+    """A file of a zip; sizes in bytes. `source` holds its stream: itself, or a file to read at `offset`.
+
+    The contents of a symbolic link (`link`) are where it leads.
+    """
 
     path: str
     executable: bool
@@ -55,6 +59,7 @@ class ZipEntry(NamedTuple):
     compressed_size: int
     source: bytes | Path
     offset: int = 0
+    link: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +82,11 @@ class TruncatedSourceError(BuildError):
 def stored_entry(path: str, data: bytes, *, executable: bool = False) -> ZipEntry:
     """An entry that holds `data` uncompressed."""
     return ZipEntry(path, executable, STORED, zlib.crc32(data), len(data), len(data), data)
+
+
+def link_entry(path: str, target: str) -> ZipEntry:
+    """A symbolic link at `path` to `target`, a path relative to its folder."""
+    return stored_entry(path, target.encode())._replace(link=True)
 
 
 def write_archive(entries: Iterable[ZipEntry], stream: IO[bytes], *, subject: str) -> Written:
@@ -132,7 +142,7 @@ def _local_header(entry: ZipEntry, name: bytes) -> bytes:
 
 
 def _central_header(entry: ZipEntry, name: bytes, offset: int) -> bytes:
-    mode = _PROGRAM_MODE if entry.executable else _FILE_MODE
+    mode = _LINK_MODE if entry.link else _PROGRAM_MODE if entry.executable else _FILE_MODE
     return (
         _CENTRAL.pack(
             b"PK\x01\x02", _MADE_BY_UNIX, _VERSION, _flags(name), entry.method, 0, _JANUARY_1980,

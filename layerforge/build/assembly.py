@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from layerforge.build.archive import ZipEntry, stored_entry
+from layerforge.build.deduping import link_copies
 from layerforge.build.pack import Pack
 from layerforge.build.store import StoredWheel, read_entry
 from layerforge.errors import BuildError
@@ -43,6 +44,7 @@ def assemble(
     layer: str,
     packs: Mapping[str, Sequence[Pack]] | None = None,
     place: Place = IN_LAYER,
+    dedupe: bool = False,
 ) -> Assembly:
     """Lay out `wheels` in one zip for an interpreter (None: for any); the first to bring a path keeps it.
 
@@ -52,6 +54,8 @@ def assemble(
     `layer` is what messages call the zip. `packs` are by the sha256 of the wheel that they were made
     from: a path that the wheel has too is replaced (by the last pack that has it), others are added.
     Sizes and RECORD follow.
+
+    With `dedupe`, links lead to one of identical native libraries; RECORD tells of them as of files.
 
     Callers sort the wheels by name, so who wins does not depend on anything else. Raises BuildError if a
     path of one is a folder of another.
@@ -67,6 +71,11 @@ def assemble(
             if differs and _gives_way(file.entry.path, (wheels[known[1]], wheel), place):
                 merged[file.entry.path] = (file, position)
     _refuse_folders(merged, wheels, layer)
+    if dedupe:
+        for path, link in link_copies((file.entry, file.sha256) for file, _ in merged.values()).items():
+            file, position = merged[path]
+            sizes[position] -= file.entry.size - link.size
+            merged[path] = (file._replace(entry=link), position)
     return Assembly(entries=tuple([file.entry for file, _ in merged.values()]), sizes=tuple(sizes))
 
 

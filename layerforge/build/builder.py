@@ -103,7 +103,8 @@ def build_project(
         if function.infeasible:
             raise BuildError(f"{function.function} gets no layers: {function.infeasible}")
     builder = _Builder(OutputFolder(path=output), plan, project, fetcher)
-    inputs = layer_inputs(plan, locks, fetcher, packs or {})
+    dedupe = project.settings.dedupe_native
+    inputs = layer_inputs(plan, locks, fetcher, packs or {}, dedupe=dedupe)
     layers = tuple(inputs[layer.name] for layer in plan.layers)
     codes = code_inputs(project, plan, inputs)
     work = builder.compare(layers, codes)
@@ -250,7 +251,7 @@ class _Builder:
             architectures=one.layer.architectures,
             distributions=written.distributions,
             # Known of a source only now: whether a container built it, and which.
-            input_digest=digest_of_layer(one.layer, one.wanted, one.packs, self._fetcher),
+            input_digest=digest_of_layer(one.layer, one.wanted, one.packs, self._fetcher, dedupe=one.dedupe),
             bytecode=bytecode_of(one.all_packs),
             stripped=stripping_of(one.all_packs),
         )

@@ -22,12 +22,16 @@ Packs = Mapping[tuple[str, str], tuple[Pack, ...]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LayerInput:
-    """A zip's distributions and all that decides their bytes. `packs` are by distribution."""
+    """A zip's distributions and all that decides their bytes. `packs` are by distribution.
+
+    With `dedupe`, links lead to one of identical native libraries.
+    """
 
     layer: PlannedLayer
     wanted: tuple[Wanted, ...]
     packs: Mapping[str, tuple[Pack, ...]]
     digest: str
+    dedupe: bool = False
 
     @property
     def all_packs(self) -> tuple[Pack, ...]:
@@ -68,15 +72,22 @@ def wanted_by_zip(plan: LayerPlan, locks: Sequence[Lock]) -> dict[str, tuple[Wan
 
 
 def layer_inputs(
-    plan: LayerPlan, locks: Sequence[Lock], fetcher: Fetcher, packs: Packs
+    plan: LayerPlan, locks: Sequence[Lock], fetcher: Fetcher, packs: Packs, *, dedupe: bool = False
 ) -> dict[str, LayerInput]:
-    """The inputs of each of `LayerPlan.zips`, by its name."""
+    """The inputs of each of `LayerPlan.zips`, by its name; `dedupe` is for layers only."""
+    layers = {layer.name for layer in plan.layers}
     inputs = {}
     wanted = wanted_by_zip(plan, locks)
     for layer in plan.zips:
         ours = {name: held for (of_zip, name), held in packs.items() if of_zip == layer.name}
-        digest = digest_of_layer(layer, wanted[layer.name], ours, fetcher)
-        inputs[layer.name] = LayerInput(layer=layer, wanted=wanted[layer.name], packs=ours, digest=digest)
+        links = dedupe and layer.name in layers
+        inputs[layer.name] = LayerInput(
+            layer=layer,
+            wanted=wanted[layer.name],
+            packs=ours,
+            digest=digest_of_layer(layer, wanted[layer.name], ours, fetcher, dedupe=links),
+            dedupe=links,
+        )
     return inputs
 
 
@@ -85,10 +96,14 @@ def digest_of_layer(
     wanted: Iterable[Wanted],
     packs: Mapping[str, tuple[Pack, ...]],
     fetcher: Fetcher,
+    *,
+    dedupe: bool = False,
 ) -> str:
     """Names everything that decides the bytes of a zip's distributions, and what is said of them."""
     targets = " ".join(target.name for target in layer.targets)
     digest = hashlib.sha256(f"layer {LAYOUT_VERSION}\0{targets}\0".encode())
+    if dedupe:
+        digest.update(b"dedupe\0")
     for one in wanted:
         digest.update(f"{one.distribution.name}\0{fetcher.input_key(one)}\0".encode())
         for pack in packs.get(one.distribution.name, ()):

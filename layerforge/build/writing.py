@@ -94,7 +94,9 @@ def _assemble(one: LayerInput, stored: Sequence[StoredWheel], code: Code | None)
     }
     layer = one.layer
     place = IN_LAYER if code is None else BESIDE_CODE
-    assembly = assemble(stored, python=layer.python, layer=layer.name, packs=packs, place=place)
+    assembly = assemble(
+        stored, python=layer.python, layer=layer.name, packs=packs, place=place, dedupe=one.dedupe
+    )
     if code is not None:
         refuse_collisions(code, assembly.entries, stored)
     return assembly

@@ -53,6 +53,7 @@ def find_identical_in(contents: ZipContents) -> Iterator[Problem]:
     total = sum(one.wasted for one in copies)
     if total < _WORTH_TELLING:
         return
+    hint = None if contents.is_code else "dedupe-native = true in the config leaves one, and links to it"
     for one in copies:
         yield Problem(
             severity=Severity.NOTE,
@@ -62,6 +63,7 @@ def find_identical_in(contents: ZipContents) -> Iterator[Problem]:
             path=one.places[0][1],
             verb="is",
             rest=f"there more than once, which costs {format_size(total)}",
+            hint=hint,
             details=(f"{' = '.join(path for _, path in one.places)}  {format_size(one.size)} each",),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
@@ -29,7 +30,9 @@ def write_tar(files: Iterable[FileIn]) -> Iterator[bytes]:
             if name not in folders:
                 folders.add(name)
                 yield _header(name, tarfile.DIRTYPE, 0o755, 0)
-        if isinstance(file.data, bytes):
+        if stat.S_ISLNK(file.mode) and isinstance(file.data, bytes):
+            yield _header(str(path), tarfile.SYMTYPE, 0o777, 0, link=os.fsdecode(file.data))
+        elif isinstance(file.data, bytes):
             yield _header(str(path), tarfile.REGTYPE, file.mode, len(file.data))
             yield file.data
             yield _padding(len(file.data))
@@ -51,8 +54,9 @@ def _from_disk(source: Path, name: str, mode: int) -> Iterator[bytes]:
         yield _padding(size)
 
 
-def _header(name: str, kind: bytes, mode: int, size: int) -> bytes:
+def _header(name: str, kind: bytes, mode: int, size: int, *, link: str = "") -> bytes:
     member = tarfile.TarInfo(name)
+    member.linkname = link
     member.type, member.mode, member.size, member.mtime = kind, mode, size, _EPOCH
     member.uname = member.gname = "root"
     return member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")

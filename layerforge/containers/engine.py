@@ -54,6 +54,8 @@ class Image:
 class FileIn(NamedTuple):
     """A file to place in a container at an absolute path, from bytes or from a file of this machine.
 
+    Where `mode` says that it is a symbolic link (as `stat` has it), `data` is where it leads.
+
     Folders above it are made, root's, mode 0755; those at the top (/tmp) have to be there. `mode` is
     the file's.
     """

@@ -55,6 +55,7 @@ class ProjectSettings:
     resolver: str = "pip-tools"
     builder: str = "auto"
     bytecode: str = "auto"
+    dedupe_native: bool = False
     container: ContainerSettings = ContainerSettings()
     limits: Limits = Limits()
     plan: PlanSettings = PlanSettings()

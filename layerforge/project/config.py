@@ -31,8 +31,8 @@ _IGNORED = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*(?::.+)?")
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
 
 _TOP_KEYS = (
-    "name", "template", "runtime", "architecture", "resolver", "builder", "bytecode", "output",
-    "layer-sizes", "functions", "index", "runtime-provided", "limits", "plan", "check", "container",
+    "name", "template", "runtime", "architecture", "resolver", "builder", "bytecode", "dedupe-native",
+    "output", "layer-sizes", "functions", "index", "runtime-provided", "limits", "plan", "check", "container",
     "publish",
 )  # fmt: skip
 _FUNCTION_KEYS = (
@@ -78,6 +78,7 @@ class Config:
     resolver: str = "pip-tools"
     builder: str = "auto"
     bytecode: str = "auto"
+    dedupe_native: bool = False
     output: str = ".layerforge"
     options: IndexOptions = IndexOptions()
     functions: tuple[FunctionConfig, ...] = ()
@@ -116,6 +117,7 @@ def parse_config(
         resolver=top.string("resolver", choices=RESOLVERS) or RESOLVERS[0],
         builder=top.string("builder", choices=BUILDERS) or BUILDERS[0],
         bytecode=top.string("bytecode", choices=BYTECODE_MODES) or BYTECODE_MODES[0],
+        dedupe_native=top.boolean("dedupe-native") or False,
         output=_inside(top, "output") or ".layerforge",
         options=_index_options(top.table("index"), os.environ if environment is None else environment),
         functions=_functions(top.table("functions"), lines or {}, limits),

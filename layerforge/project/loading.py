@@ -113,6 +113,7 @@ def _settings(config: Config, root: Path) -> ProjectSettings:
         resolver=config.resolver,
         builder=config.builder,
         bytecode=config.bytecode,
+        dedupe_native=config.dedupe_native,
         ignored=config.ignored,
         container=config.container,
         limits=config.limits,

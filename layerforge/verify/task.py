@@ -117,7 +117,9 @@ def zip_files(folder: Path, paths: Iterable[str]) -> Iterator[FileIn]:
             with zipfile.ZipFile(folder / path) as archive:
                 for info in archive.infolist():
                     if not info.is_dir():
-                        mode = stat.S_IMODE(info.external_attr >> 16) or 0o644
+                        mode = info.external_attr >> 16
+                        if not stat.S_ISLNK(mode):
+                            mode = stat.S_IMODE(mode) or 0o644
                         yield FileIn(f"/{info.filename}", archive.read(info), mode)
         except (OSError, zipfile.BadZipFile) as error:
             raise BuildError(

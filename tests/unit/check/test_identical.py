@@ -56,6 +56,7 @@ def test_copies_in_a_layer() -> None:
                 ),
                 "python/pyarrow/libparquet.so = python/pyarrow/libparquet.so.26  1.0 MB each",
             ),
+            hint="dedupe-native = true in the config leaves one, and links to it",
         ),
     )
 
