@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from layerforge.model.artifact import Manifest
+from layerforge.model.artifact import Manifest, ManifestFunction
 from layerforge.model.lock import Lock
 from layerforge.model.plan import Demand, FunctionPlan, LayerPlan
 
@@ -22,7 +22,8 @@ class Held:
 class FunctionState:
     """One function. Bytes unzipped; None is what the source of the state does not tell.
 
-    `carries` is what its layers hold, needed or not, by name; where there are no layers, what it needs.
+    `carries` is what its layers and its own zip hold, needed or not, by name; where there are no layers,
+    what it needs.
     """
 
     target: str
@@ -77,7 +78,7 @@ def state_of_manifest(label: str, manifest: Manifest) -> State:
     functions = {
         name: FunctionState(
             target=function.target,
-            carries=_carried(layers, function.layers),
+            carries=_carried(layers, function.layers) | _bundled(function),
             layers=function.layers,
             code_size=function.code_size,
             unzipped_size=function.unzipped_size,
@@ -115,12 +116,14 @@ def _planned_function(
     plan: FunctionPlan, layers: Mapping[str, LayerState], demand: Demand, *, known: bool
 ) -> FunctionState:
     needed = {
-        item.name: Held(version=item.version, unzipped_size=item.unzipped_size) for item in demand.needs
+        item.name: Held(version=item.version, unzipped_size=item.unzipped_size)
+        for item in (*demand.needs, *demand.bundled)
     }
+    bundled = {item.name: needed[item.name] for item in plan.bundled}
     return FunctionState(
         target=plan.target.name,
         # One that fits nowhere has no layers, and still needs what it needs.
-        carries=needed if plan.infeasible else _carried(layers, plan.layers),
+        carries=needed if plan.infeasible else _carried(layers, plan.layers) | bundled,
         needs=needed,
         layers=plan.layers,
         code_size=plan.code_size if known else None,
@@ -144,6 +147,11 @@ def state_of_locks(label: str, locks: Sequence[Lock]) -> State:
                 unzipped_size=sum(one.unzipped_size for one in carries.values()),
             )
     return State(label=label, functions=functions, layers=None)
+
+
+def _bundled(function: ManifestFunction) -> dict[str, Held]:
+    held = function.code.distributions if function.code else ()
+    return {one.name: Held(version=one.version, unzipped_size=one.unzipped_size) for one in held}
 
 
 def without_layers(state: State) -> State:

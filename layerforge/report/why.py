@@ -31,7 +31,8 @@ class Reason:
     """What one function has to do with a distribution.
 
     `version` and `unzipped_size` (bytes) are of the function's lock, None where that has it not.
-    `layers` hold it among those that the function takes, needed or not; None where no plan tells.
+    `layers` hold it among those that the function takes (its own code zip, where it is bundled), needed
+    or not; None where no plan tells.
     It is `needed` if requirements lead to it, and `provided` if the runtime brings it instead of a
     layer. `elsewhere` are the function's requirements of it whose markers do not hold on its target.
     """
@@ -105,19 +106,22 @@ class _View:
     """Plan and project by the name of the function."""
 
     def __init__(self, locked: Locked) -> None:
-        self._needs = {d.function: {item.name for item in d.needs} for d in locked.demands}
+        self._needs = {d.function: {item.name for item in (*d.needs, *d.bundled)} for d in locked.demands}
         self._functions = {function.name: function for function in locked.functions}
         plans = locked.plan.functions if locked.plan else ()
         self._plans: Mapping[str, FunctionPlan] = {plan.function: plan for plan in plans}
-        layers = locked.plan.layers if locked.plan else ()
-        self._held = {layer.name: {item.name for item in layer.items} for layer in layers}
+        zips = locked.plan.zips if locked.plan else ()
+        self._held = {one.name: {item.name for item in one.items} for one in zips}
 
     def left_out(self, function: str, name: str) -> bool:
         return function in self._needs and name not in self._needs[function]
 
     def layers(self, function: str, name: str) -> tuple[str, ...] | None:
         plan = self._plans.get(function)
-        return None if plan is None else tuple(layer for layer in plan.layers if name in self._held[layer])
+        if plan is None:
+            return None
+        taken = (*plan.layers, *((plan.bundle.name,) if plan.bundle else ()))
+        return tuple(one for one in taken if name in self._held[one])
 
     def elsewhere(self, function: str, name: str) -> tuple[Requirement, ...]:
         asked = self._functions[function].requirements.requirements

@@ -309,6 +309,24 @@ def test_state_of_a_plan_holds_functions_that_fit_nowhere() -> None:
     assert found.functions["not"].unzipped_size == 300 * MB + 12
 
 
+def test_what_is_bundled_is_carried() -> None:
+    item = Item(name="big", version="1", digest="d", unzipped_size=MB)
+    demand = Demand(function="f", target=X86, needs=frozenset(), bundled=frozenset({item}), code_size=5)
+    plan = FunctionPlan(
+        function="f",
+        target=X86,
+        layers=(),
+        external_layers=0,
+        external_size=0,
+        code_size=5,
+        needed_size=0,
+        layers_size=0,
+        bundled=(item,),
+    )
+    found = state_of_plan("plan", LayerPlan(layers=(), functions=(plan,)), [demand]).functions["f"]
+    assert (found.carries, found.rest_size) == ({"big": Held(version="1", unzipped_size=MB)}, 0)
+
+
 def test_state_of_a_manifest() -> None:
     artifact = Artifact(
         name="data",

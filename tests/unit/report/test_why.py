@@ -197,6 +197,22 @@ def test_what_the_runtime_provides_is_in_no_layer() -> None:
     assert (reason.provided, reason.layers) == (True, ())
 
 
+def test_what_is_bundled_lies_in_the_functions_own_zip() -> None:
+    held = locked()
+    assert held.plan is not None
+    demands = tuple(
+        replace(d, needs=frozenset(), bundled=d.needs) if d.function == "reports" else d for d in held.demands
+    )
+    plans = tuple(
+        replace(plan, layers=(), bundled=tuple(demands[2].bundled)) if plan.function == "reports" else plan
+        for plan in held.plan.functions
+    )
+    held = replace(held, demands=demands, plan=replace(held.plan, functions=plans))
+    assert text("pyarrow", "reports", held)[0] == (
+        "reports (python3.12-arm64) needs pyarrow 25.0 (120.0 MB in reports (code))"
+    )
+
+
 def test_what_is_carried_for_others_is_said() -> None:
     held = locked(taken={**TAKEN, "plain": ("base", "cache")})
     assert text("redis", "plain", held)[0] == (
