@@ -22,6 +22,13 @@ pip := env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT -u PIP_USER -u PIP_PYTHON -u 
 # Tests of containers run if an engine answers, or if LAYERFORGE_TEST_CONTAINERS says that they must.
 engine := $(bin)/python -c 'import sys, tests.images.making as m; sys.exit(not m.answers())'
 
+# The same for those of the HTML report, and Chromium.
+leave_out_browser := if [ -z "$$LAYERFORGE_TEST_BROWSER" ] && \
+	! { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null; then \
+		echo "there is no Chromium: tests of the HTML report are left out (see CONTRIBUTING.md)"; \
+		left="$${left:+$$left and }not browser"; \
+	fi
+
 .PHONY: help demo test test-offline test-images lint bench clean
 
 help:
@@ -31,15 +38,18 @@ demo: $(VENV)/.installed
 	@cd "$(DEMO)" && $(bin)/layerforge build
 
 test: $(VENV)/.installed-dev
-	@if [ -n "$$LAYERFORGE_TEST_CONTAINERS" ] || $(engine); then \
-		$(bin)/python -m pytest -n auto $(PYTEST_ARGS); \
-	else \
+	@left=; \
+	if [ -z "$$LAYERFORGE_TEST_CONTAINERS" ] && ! $(engine); then \
 		echo "no container engine answers, or mmdebstrap is missing: tests that need them are left out (see CONTRIBUTING.md)"; \
-		$(bin)/python -m pytest -n auto -m "not container" $(PYTEST_ARGS); \
-	fi
+		left="not container"; \
+	fi; \
+	$(leave_out_browser); \
+	$(bin)/python -m pytest -n auto -m "$$left" $(PYTEST_ARGS)
 
 test-offline: $(VENV)/.installed-dev
-	@$(bin)/python -m pytest -n auto -m "not network and not container" $(PYTEST_ARGS)
+	@left="not network and not container"; \
+	$(leave_out_browser); \
+	$(bin)/python -m pytest -n auto -m "$$left" $(PYTEST_ARGS)
 
 test-images: $(VENV)/.installed-dev
 	@$(bin)/python -m tests.images

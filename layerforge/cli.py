@@ -27,6 +27,7 @@ COMMANDS = {
     "verify": "Import, start and invoke what was built, in containers.",
     "recipes": "Show what is known of building distributions from source.",
     "doctor": "See what this machine has of what the project needs.",
+    "report": "Show what was built, as tables or as a page.",
     "diff": "Show what changed between two builds, locks or git revisions.",
     "why": "Show which requirements bring a distribution in.",
     "cache": "Show or prune the cache of wheels and facts.",

@@ -61,7 +61,7 @@ def command(options: Options, *, folder: Path | None) -> int:
     resolver. Exit 3 if the lock is stale, 5 if a limit is exceeded, 8 if what was built would fail.
     """
     cache = Cache()
-    verdict, built = _verdict(options, cache, folder)
+    verdict, built = find_verdicts(options, cache, folder)
     findings = (*verdict.findings, *(built.findings if built else ()))
     options.output.findings(findings)
     options.output.result(
@@ -72,7 +72,11 @@ def command(options: Options, *, folder: Path | None) -> int:
     return EXIT_VERIFICATION if _errors(findings) else EXIT_OK
 
 
-def _verdict(options: Options, cache: Cache, folder: Path | None) -> tuple[Verdict, BuiltVerdict | None]:
+def find_verdicts(options: Options, cache: Cache, folder: Path | None) -> tuple[Verdict, BuiltVerdict | None]:
+    """Judge the project, and what was built of it; what is remembered is not judged again.
+
+    Raises StaleLockError for a stale lock.
+    """
     from layerforge.commands.pipeline import measure_code, recall_project
 
     project, snapshot = recall_project(options, cache)
