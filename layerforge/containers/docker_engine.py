@@ -18,6 +18,7 @@ import docker
 import requests
 import urllib3
 from docker.errors import APIError, DockerException, NotFound
+from docker.types import LogConfig
 
 from layerforge.containers.archives import extract_tar, write_tar
 from layerforge.containers.connecting import Connection, connect
@@ -194,6 +195,8 @@ class DockerEngine:
             binds=[f"{m.volume}:{m.path}:{'ro' if m.read_only else 'rw'}" for m in container.mounts],
             tmpfs={one.partition(":")[0]: one.partition(":")[2] for one in container.tmpfs},
             security_opt=["no-new-privileges"],
+            # What a build prints may be a secret: it is heard as it is said, and the engine keeps nothing.
+            log_config=LogConfig(type="none"),
         )
         identity = self._create(
             container.image,
@@ -354,7 +357,7 @@ class _Listener:
         self._stderr: deque[bytes] = deque()
         self._held = 0
         self._line = b""
-        self._stream = api.attach(identity, stdout=True, stderr=True, stream=True, logs=True, demux=True)
+        self._stream = api.attach(identity, stdout=True, stderr=True, stream=True, logs=False, demux=True)
         self._thread = threading.Thread(target=self._listen, daemon=True, name="container-output")
         self._thread.start()
 

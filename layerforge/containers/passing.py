@@ -10,8 +10,8 @@ from __future__ import annotations
 import configparser
 import io
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
@@ -28,6 +28,9 @@ _PRIVATE = 0o600
 _HIDDEN = "***"
 # Shorter ones would hide half of every sentence.
 _SHORTEST_SECRET = 4
+# Of a file: it holds other words than secrets, too.
+_SHORTEST_WORD = 8
+_SECRET_FILE_MAX = 2**16
 _FIND_LINKS_MAX = 64 * 2**20
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 # Who reads which name: pip, OpenSSL, requests, curl, git, cargo, Node.js.
@@ -95,15 +98,18 @@ def make_passing(
     return Passing(
         files=tuple(gathered.files),
         notes=tuple(gathered.notes),
-        secrets=_secrets(settings, environment, pip_environment),
+        secrets=_secrets(settings, environment, pip_environment, gathered.hidden),
     )
 
 
 def _secrets(
-    settings: ContainerSettings, environment: Mapping[str, str], pip_environment: Mapping[str, str]
+    settings: ContainerSettings,
+    environment: Mapping[str, str],
+    pip_environment: Mapping[str, str],
+    in_files: Iterable[str],
 ) -> tuple[str, ...]:
-    """Values of variables, and passwords in URLs as they stand and decoded; longest first."""
-    found = {environment[name] for name in settings.environment}
+    """Values of variables and of files, and passwords in URLs as they stand and decoded; longest first."""
+    found = {environment[name] for name in settings.environment} | set(in_files)
     named = (*_PROXIES, *(name.upper() for name in _PROXIES))
     texts = [environment.get(name, "") for name in named] + [
         pip_environment.get(name, "") for name in (*_PIP_OPTIONS, "PIP_FIND_LINKS")
@@ -125,6 +131,7 @@ class _Gathered:
     files: list[FileIn]
     notes: list[str]
     variables: dict[str, str]
+    hidden: list[str] = field(default_factory=list)
 
     def certificates(self, settings: ContainerSettings, pip_environment: Mapping[str, str]) -> None:
         named = settings.ca_bundle
@@ -203,6 +210,7 @@ class _Gathered:
         if path.is_file():
             self.files.append(FileIn(f"{SECRETS}/netrc", path, _PRIVATE))
             self.variables["NETRC"] = f"{SECRETS}/netrc"
+            self.hidden += _words_of(path)
 
     def secret(self, name: str, environment: Mapping[str, str]) -> None:
         home = environment.get("HOME")
@@ -213,6 +221,19 @@ class _Gathered:
                 f"[container] secrets names {name}, which is not a file", hint=f"looked for {path}"
             )
         self.files.append(FileIn(f"{SECRETS}/{path.name}", path, _PRIVATE))
+        self.hidden += _words_of(path)
+
+
+def _words_of(path: Path) -> list[str]:
+    """What may not be shown of a file of secrets: its lines, and the last word of each (`password = …`).
+
+    A key's lines are hidden whole; what is no text, nobody prints.
+    """
+    with path.open("rb") as stream:
+        lines = stream.read(_SECRET_FILE_MAX).decode(errors="replace").splitlines()
+    words = [word for line in lines if (word := line.strip())]
+    words += [word.replace("=", " ").split()[-1] for word in words if word.strip("= ")]
+    return [word for word in words if len(word) >= _SHORTEST_WORD]
 
 
 def format_pip_config(options: Mapping[str, str]) -> str:

@@ -9,13 +9,19 @@ from layerforge.model.recipe import SystemPackage
 
 _LINES_SHOWN = 20
 _CONTEXT = 2
+_FULL = "No space left on device"
+_FULL_HINT = (
+    "no space is left where the container engine keeps its files: make room (`docker system df` shows what "
+    "takes it), or give its virtual machine a larger disk"
+)
 # Stands for the distribution until it is known.
 _NAME = "<name>"
 _FAMILIES = {"dnf": "dnf", "microdnf": "dnf", "yum": "yum", "apt-get": "apt"}
 # What GCC, Clang, Rust, ld, CMake and meson begin their errors with; make's own says nothing of them.
 _ERROR = re.compile(
     r"(?:^|[\s:])(?:fatal )?error(?:\[E\d+\])?:|^(?:\S*/)?ld: |cannot find -l|undefined reference|"
-    r"command not found|: not found$|No such file or directory|executable not found|CMake Error|"
+    r"command not found|: not found$|executable not found|No such file or directory|No space left on device|"
+    r"CMake Error|"
     r"was not found in the pkg-config search path|^ERROR: |Error: |Exception: ",
 )
 _NOISE = re.compile(
@@ -53,6 +59,8 @@ def explain(
 
     `manager` is the package manager of the image, None if it has none; `name` the distribution's.
     """
+    if any(_FULL in line for line in lines):
+        return pick_lines(lines), _FULL_HINT
     hint = _hint(lines, _FAMILIES.get(manager or ""), packages)
     return pick_lines(lines), hint and hint.replace(_NAME, name or '"*"')
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,13 @@ from typing import Any
 import pytest
 
 from layerforge.containers.engine import Image
-from tests.e2e.shop import Shop
+from tests.integration.containers.native_shop import files_of, make_shop, offer
 from tests.local_index import LocalIndex
-from tests.native_files import native_files, write_native_project, write_native_sdist
+from tests.native_files import native_files, write_native_project
 from tests.wheel_files import MakeWheel
 
 pytestmark = [pytest.mark.container, pytest.mark.slow]
 
-HANDLER = "def handler(event, context):\n    return {'answer': answer()}\n"
 # A library that only the build image has, as the system's are; it is made before the extension is.
 LIBRARY = (
     "printf 'int only(void) { return 42; }' > /tmp/only.c",
@@ -30,33 +28,6 @@ LINKED = {
     "before": LIBRARY,
     "link": ["/usr/lib/libonly.so.1"],
 }
-
-
-def make_shop(
-    root: Path, index: LocalIndex, toml: str, functions: Mapping[str, str], *, top: str = ""
-) -> Shop:
-    """Functions by name, each with its requirements; its handler takes `answer` from the first of them."""
-    shop = Shop(root=root, index=index)
-    lines = ['name = "shop"', 'runtime = "python3.13"', 'bytecode = "off"', top]
-    for name, requirements in functions.items():
-        lines += [f"[functions.{name}]", f'source = "{name}"', 'handler = "app.handler"']
-        shop.write(f"{name}/requirements.in", requirements)
-        shop.write(f"{name}/app.py", f"from {name} import answer\n{HANDLER}")
-    shop.write("layerforge.toml", "\n".join([*lines, toml]))
-    return shop
-
-
-def offer(index: LocalIndex, folder: Path, name: str, **options: Any) -> None:
-    index.add(write_native_sdist(folder, name, "1.0", native_files(name, **options)))
-
-
-def files_of(shop: Shop) -> dict[str, bytes]:
-    """The files of all layers."""
-    held: dict[str, bytes] = {}
-    for layer in shop.manifest["layers"]:
-        with zipfile.ZipFile(shop.output / layer["path"]) as opened:
-            held |= {name: opened.read(name) for name in opened.namelist()}
-    return held
 
 
 def test_extensions_are_compiled_made_whole_and_run(

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -166,6 +167,33 @@ def test_every_cause_is_named(
     )
     hints = {finding["subject"]: finding["hint"] for finding in document["findings"]}
     assert hints["undeclared"] == "no layer has it: add what brings nowhere to the requirements of undeclared"
+
+
+def test_what_runs_here_need_not_run_there(
+    tmp_path: Path, local_index: LocalIndex, make_wheel: MakeWheel, run_image_313: Image
+) -> None:
+    # It reads a file that this machine has, as packages do that look for time zones, fonts or certificates.
+    here = tmp_path / "zones"
+    here.write_text("UTC")
+    local_index.add(make_wheel("zoned", files={"zoned.py": f"ZONES = open({str(here)!r}).read()"}))
+    functions = {"orders": ("zoned\n", "import zoned\n" + HANDLER)}
+    shop = built(make_shop(tmp_path / "shop", local_index, run_image_313, functions))
+    (layer,) = shop.output.glob("layers/*.zip")
+    with zipfile.ZipFile(layer) as opened:
+        opened.extractall(tmp_path / "opt")
+    done = subprocess.run(
+        [sys.executable, "-c", "import zoned; print(zoned.ZONES)"],
+        env={"PYTHONPATH": str(tmp_path / "opt/python")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "UTC\n"
+    ended = shop.run("verify", "--json")
+    assert ended.code == 8
+    (finding, *_) = ended.document["findings"]
+    assert (finding["severity"], finding["subject"]) == ("error", "orders")
+    assert str(here) in finding["sentence"] + " ".join(finding["details"])
 
 
 def test_half_of_the_sdk(

@@ -91,6 +91,17 @@ def advice(missing: str, package: str) -> str:
             "dnf",
             advice("compiler of Rust", "cargo"),
         ),
+        (
+            [
+                "head: error writing 'standard output': No space left on device",
+                "subprocess.CalledProcessError: x",
+            ],
+            "dnf",
+            (
+                "no space is left where the container engine keeps its files: make room (`docker system df` "
+                "shows what takes it), or give its virtual machine a larger disk"
+            ),
+        ),
         (["demo.c:3:5: error: expected ';' before 'return'"], "dnf", None),
     ],
 )
