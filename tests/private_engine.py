@@ -37,7 +37,16 @@ class PrivateEngine:
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    *("dockerd", "--host", self.host, "--pidfile", str(self.folder / "docker.pid")),
+                    # In a network of its own: told to have no bridge, it removes the one that others use.
+                    *(
+                        "unshare",
+                        "--net",
+                        "dockerd",
+                        "--host",
+                        self.host,
+                        "--pidfile",
+                        str(self.folder / "docker.pid"),
+                    ),
                     *("--data-root", str(self.folder / "data"), "--exec-root", str(self.folder / "exec")),
                     *("--bridge", "none", "--iptables=false", "--storage-driver", "overlay2"),
                 ],
