@@ -119,7 +119,7 @@ class DockerEngine:
             started = time.monotonic()
             listener = _Listener(self._api, identity, say)
             try:
-                self._api.start(identity)
+                self._start(identity)
                 code = self._wait(identity, container, started + container.timeout)
                 listener.drain()
             finally:
@@ -229,6 +229,15 @@ class DockerEngine:
             self._remove(identity)
             raise ToolError("containers are being stopped")
         return identity
+
+    def _start(self, identity: str) -> None:
+        self._api.start(identity)
+        with self._lock:
+            stopping = self._stopping
+        if stopping:
+            # `stop_all` came between: it could not kill what did not run yet.
+            with contextlib.suppress(APIError):
+                self._api.kill(identity)
 
     def _remove(self, identity: str) -> None:
         # An engine that is gone cannot be asked; it is reaped when it is back.

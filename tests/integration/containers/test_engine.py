@@ -157,6 +157,23 @@ def test_stopping_from_another_thread_ends_what_runs(engine: DockerEngine, run_i
     assert left_of(engine) == []
 
 
+def test_what_is_stopped_before_it_has_started_does_not_run_on(
+    run_image_313: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = DockerEngine(_connection())
+    start = engine._api.start
+
+    def stop_first(identity: str) -> None:
+        engine.stop_all()
+        start(identity)
+
+    monkeypatch.setattr(engine._api, "start", stop_first)
+    started = time.monotonic()
+    assert engine.run(container(run_image_313, "sleep 60")).code == 137
+    assert time.monotonic() - started < 30
+    engine.close()
+
+
 def test_what_dead_processes_left_is_removed(run_image_313: Image) -> None:
     host, number, _ = make_owner().rsplit("/", 2)
     # The number is ours, and the process that had it before us is gone.

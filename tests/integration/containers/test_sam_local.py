@@ -64,7 +64,7 @@ def production_name(run_image_313: Image) -> Iterator[None]:
     client.images.get(run_image_313.reference).tag(PRODUCTION)
     yield
     for one in client.images.list(name=MADE):
-        client.images.remove(one.id, force=True)
+        client.images.remove(str(one.id), force=True)
     client.images.remove(PRODUCTION)
     client.close()
 
