@@ -221,7 +221,7 @@ def plan_layers(
         # Bytecode that counts from the start is of one runtime, and so is what a layer then holds.
         within_runtimes=settings.bytecode in ("on", "used"),
         limits=settings.limits,
-        reserve_layers=settings.plan.reserve_layers,
+        plan=settings.plan,
     )
     asked = settings.plan if effort is None else replace(settings.plan, effort=effort)
     with progress.task("planning layers", total=None, unit="items") if progress else nullcontext():

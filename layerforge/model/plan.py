@@ -55,6 +55,7 @@ class Demand:
     limits: Limits = Limits()
     limits_key: str = "limits"
     weight: float = 1.0
+    may_bundle: bool = False
 
     @property
     def slots(self) -> int:

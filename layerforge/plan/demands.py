@@ -10,6 +10,8 @@ from layerforge.model.function import Function
 from layerforge.model.limits import Limits
 from layerforge.model.lock import Distribution, Lock, closure
 from layerforge.model.plan import Demand, Item
+from layerforge.model.planning import PlanSettings
+from layerforge.plan.bundling import bundled_items, can_bundle
 from layerforge.plan.sharing import make_sharing
 from layerforge.project.runtime_provided import SDK_FAMILY
 
@@ -22,7 +24,7 @@ def make_demands(
     runtime_provided: Collection[str] = (),
     within_runtimes: bool = False,
     limits: Limits = Limits(),
-    reserve_layers: int = 0,
+    plan: PlanSettings = PlanSettings(),
 ) -> tuple[Demand, ...]:
     """Return one demand per function, sorted by name.
 
@@ -30,7 +32,7 @@ def make_demands(
     out, together with whatever only that would have brought in; it stays in the lock, so that
     everything else is resolved to fit it. An external layer of unknown size counts as 0 bytes.
     `within_runtimes`: see `Sharing`.
-    `limits` and `reserve_layers` are for functions that have none of their own.
+    `limits`, and of `plan` what is about single functions, are for those that have none of their own.
 
     Raises StaleLockError if no lock serves a function.
     """
@@ -55,15 +57,20 @@ def make_demands(
         lock, roots = served[function.name]
         names = closure(distributions[lock.cohort], roots)
         own = function.planning
+        needs = frozenset(items[lock.cohort][name] for name in names)
+        bundling = own.bundle or plan.bundle
+        bundled = bundled_items(function, needs, bundling, plan.layers)
         demands.append(
             Demand(
                 function=function.name,
                 target=function.target,
-                needs=frozenset(items[lock.cohort][name] for name in names),
+                needs=needs - bundled,
+                bundled=bundled,
+                may_bundle=bundling.mode == "auto" and can_bundle(function),
                 code_size=code_sizes.get(function.name, 0),
                 external_layers=len(function.external_layers),
                 external_size=sum(layer.unzipped_size or 0 for layer in function.external_layers),
-                reserved_layers=reserve_layers if own.reserve_layers is None else own.reserve_layers,
+                reserved_layers=plan.reserve_layers if own.reserve_layers is None else own.reserve_layers,
                 limits=own.limits or limits,
                 limits_key=f"functions.{function.name}.limits" if own.limits else "limits",
                 weight=own.weight,

@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from layerforge.model.codec import encode
 from layerforge.model.plan import Demand, Item, LayerPlan, PlannedLayer
 from layerforge.model.planning import PlanSettings
 from layerforge.model.previous import PreviousFunction, PreviousLayer, PreviousPlan
+from layerforge.plan.bundling import bundle
 
 _DIGEST_LENGTH = 12
 
@@ -40,6 +41,7 @@ def record_plan(
         functions={
             function.function: PreviousFunction(
                 layers=tuple(sorted(function.layers)),
+                bundled=tuple(sorted(item.name for item in function.bundled)),
                 asked=asked[function.function],
             )
             for function in plan.functions
@@ -56,6 +58,8 @@ def digest_of(demand: Demand) -> str:
         str(demand.reserved_layers),
         str(demand.limits.layers),
         f"{demand.weight:g}",
+        f"{demand.may_bundle}",
+        *(f"bundled {name}" for name in sorted(item.name for item in demand.bundled)),
         *sorted({item.name for item in demand.needs}),
     ]
     return hashlib.sha256("\0".join(words).encode()).hexdigest()[:_DIGEST_LENGTH]
@@ -67,12 +71,21 @@ def digest_of_settings(settings: PlanSettings, prefix: str) -> str:
     return hashlib.sha256(said.encode()).hexdigest()[:_DIGEST_LENGTH]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """Layers, and by function the names of those that it takes, and of what is bundled with its code."""
+
+    layers: tuple[PlannedLayer, ...]
+    took: Mapping[str, Sequence[str]]
+    bundled: Mapping[str, Collection[str]]
+
+
 def keep_plan(
     previous: PreviousPlan, demands: Sequence[Demand], settings: PlanSettings, *, prefix: str
-) -> tuple[tuple[PlannedLayer, ...], Mapping[str, Sequence[str]]] | None:
-    """The layers that there were, filled with what is locked now, and by function those that it takes.
+) -> Kept | None:
+    """The plan that there was, filled with what is locked now; None where it cannot be kept.
 
-    None where they cannot be kept. `demands` are those of functions that can be served.
+    `demands` are those of functions that can be served.
     """
     if previous.settings != digest_of_settings(settings, prefix):
         return None
@@ -81,6 +94,10 @@ def keep_plan(
         return None
     if any(previous.functions[name].asked != digest_of(demand) for name, demand in by_name.items()):
         return None
+    by_name = {
+        name: bundle(demand, previous.functions[name].bundled) if demand.may_bundle else demand
+        for name, demand in by_name.items()
+    }
     users: dict[str, list[Demand]] = {layer.name: [] for layer in previous.layers}
     for name, function in previous.functions.items():
         for layer_name in function.layers:
@@ -94,8 +111,11 @@ def keep_plan(
     for name, demand in by_name.items():
         if not _serves(demand, [kept[layer] for layer in previous.functions[name].layers]):
             return None
-    layers = tuple(kept[name] for name in sorted(kept))
-    return layers, {name: function.layers for name, function in previous.functions.items()}
+    return Kept(
+        layers=tuple(kept[name] for name in sorted(kept)),
+        took={name: function.layers for name, function in previous.functions.items()},
+        bundled={name: function.bundled for name, function in previous.functions.items()},
+    )
 
 
 def _fill(layer: PreviousLayer, users: Sequence[Demand]) -> PlannedLayer | None:
@@ -154,6 +174,12 @@ def starting_layers(
         if items:
             still = frozenset(demand.function for demand in ours)
             starts[items] = starts.get(items, frozenset()) | still
+    # What was bundled is no layer; but that it becomes one for a moment shall cost nothing.
+    for demand in demands:
+        took = previous.functions.get(demand.function)
+        held = took.bundled if took and demand.may_bundle else ()
+        if items := frozenset(item for item in demand.needs if item.name in held):
+            starts[items] = starts.get(items, frozenset()) | {demand.function}
     return tuple(starts.items())
 
 

@@ -6,15 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from layerforge.errors import ConfigError
 from layerforge.model.counts import count
-from layerforge.model.plan import Demand, FunctionPlan, LayerPlan, PlannedLayer
+from layerforge.model.plan import Demand, FunctionPlan, Item, LayerPlan, PlannedLayer
 from layerforge.model.planning import PlanSettings
 from layerforge.model.previous import PreviousPlan
 from layerforge.model.target import shared_slug
+from layerforge.plan.bundling import better_bundled, bundle
 from layerforge.plan.continuing import continue_layers
 from layerforge.plan.feasibility import why_infeasible
 from layerforge.plan.inheritance import Heir, inherit_names
 from layerforge.plan.instance import Instance, make_instance
-from layerforge.plan.keeping import keep_plan
+from layerforge.plan.keeping import Kept, keep_plan
 from layerforge.plan.named import Fixed, FixedLayer, fix_layers
 from layerforge.plan.names import name_layer, name_layers
 from layerforge.plan.problem import Layer, Problem, cost_of
@@ -49,14 +50,14 @@ def make_layer_plan(
     reasons = why_not(demands, settings)
     served = [demand for demand in demands if demand.function not in reasons]
     kept = keep_plan(previous, served, settings, prefix=prefix) if previous and not search else None
-    layers, took = kept or _lay_out(served, settings, prefix=prefix, previous=previous)
-    by_name = {layer.name: layer for layer in layers}
+    made = kept or _lay_out(served, settings, prefix=prefix, previous=previous)
+    by_name = {layer.name: layer for layer in made.layers}
     return LayerPlan(
-        layers=tuple(sorted(layers, key=lambda layer: layer.name)),
+        layers=tuple(sorted(made.layers, key=lambda layer: layer.name)),
         functions=tuple(
             _plan_function(
-                demand,
-                [by_name[name] for name in took.get(demand.function, ())],
+                bundle(demand, made.bundled.get(demand.function, ())),
+                [by_name[name] for name in made.took.get(demand.function, ())],
                 reasons.get(demand.function),
             )
             for demand in demands
@@ -74,13 +75,9 @@ def why_not(demands: Iterable[Demand], settings: PlanSettings) -> dict[str, str]
 def solve_instance(
     demands: Sequence[Demand], settings: PlanSettings, *, fixed: Fixed, previous: PreviousPlan | None
 ) -> tuple[Instance, tuple[Layer, ...]]:
-    """State the problem of functions that can be served, sorted by name, and solve it.
-
-    Raises ConfigError if no plan with as few layers as `most_layers` is found.
-    """
+    """State the problem of functions that can be served, sorted by name, and solve it."""
     instance = make_instance(demands, settings, fixed=fixed, previous=previous)
     solved = _solve(instance.problem, Effort(settings.effort))
-    _check_most_layers(len(fixed.layers), len(solved), settings)
     return instance, solved
 
 
@@ -101,10 +98,13 @@ def _excess_layers(problem: Problem, layers: Sequence[Layer]) -> int:
 
 def _lay_out(
     demands: Sequence[Demand], settings: PlanSettings, *, prefix: str, previous: PreviousPlan | None
-) -> tuple[tuple[PlannedLayer, ...], Mapping[str, Sequence[str]]]:
-    """The layers of functions that can be served, and by function the names of those that it takes."""
+) -> Kept:
+    """The layers of functions that can be served, and which of them each takes."""
     fixed = fix_layers(demands, settings)
-    instance, solved = solve_instance(demands, settings, fixed=fixed, previous=previous)
+    instance, found = solve_instance(demands, settings, fixed=fixed, previous=previous)
+    bundled = _bundle_alone(instance, found)
+    solved = [layer for layer in found if not _is_in(layer, instance, bundled)]
+    _check_most_layers(len(fixed.layers), len(solved), settings)
     heirs = [
         Heir(
             items=instance.items(layer),
@@ -122,7 +122,30 @@ def _lay_out(
         layers.append(PlannedLayer(name=name, targets=layer.targets, items=layer.items))
         for function in layer.functions:
             took.setdefault(function, []).append(name)
-    return tuple(layers), took
+    names_of = {function: {item.name for item in items} for function, items in bundled.items()}
+    return Kept(layers=tuple(layers), took=took, bundled=names_of)
+
+
+def _bundle_alone(instance: Instance, layers: Sequence[Layer]) -> dict[str, set[Item]]:
+    """What functions take in layers that nobody shares, as far as it is better in their own zips."""
+    bundled: dict[str, set[Item]] = {}
+    alone: dict[int, list[tuple[Item, ...]]] = {}
+    for layer in layers:
+        if layer.users.bit_count() == 1:
+            alone.setdefault(layer.users.bit_length() - 1, []).append(instance.items(layer))
+    for function, several in alone.items():
+        demand = instance.demands[function]
+        several.sort(key=lambda items: (sum(item.unzipped_size for item in items), items))
+        for items, better in zip(several, better_bundled(demand, several), strict=True):
+            if better:
+                bundled.setdefault(demand.function, set()).update(items)
+    return bundled
+
+
+def _is_in(layer: Layer, instance: Instance, bundled: Mapping[str, set[Item]]) -> bool:
+    """Whether a layer is dissolved: all that it holds lies in the zip of its one function."""
+    users = instance.users(layer)
+    return len(users) == 1 and bundled.get(users[0].function, set()).issuperset(instance.items(layer))
 
 
 def _fixed_name(layer: FixedLayer, prefix: str) -> str:

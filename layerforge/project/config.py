@@ -37,7 +37,7 @@ _TOP_KEYS = (
 )  # fmt: skip
 _FUNCTION_KEYS = (
     "source", "handler", "requirements", "extras", "groups", "runtime", "architecture", "layers",
-    "layer-sizes", "weight", "reserve-layers", "limits",
+    "layer-sizes", "weight", "bundle", "reserve-layers", "limits",
 )  # fmt: skip
 _INDEX_KEYS = (
     "url", "extra-urls", "find-links", "trusted-hosts", "only-binary", "no-binary", "no-index", "pre",

@@ -20,7 +20,7 @@ from layerforge.project.tables import Table
 
 PLAN_KEYS = (
     "effort", "excess-weight", "layer-cost", "change-weight", "attach-cost", "most-layers", "reserve-layers",
-    "layers", "apart",
+    "bundle", "layers", "apart",
 )  # fmt: skip
 LAYER_KEYS = ("distributions", "functions")
 _LAYER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")

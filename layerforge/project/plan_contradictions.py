@@ -28,6 +28,7 @@ def check_plan_settings(settings: PlanSettings, limits: Limits, functions: Seque
     for layer in settings.layers:
         check.holds_nothing_apart(layer)
         check.holds_nothing_bundled(layer)
+    check.has_code_to_bundle_with()
     check.leaves_places(limits)
 
 
@@ -97,6 +98,21 @@ class _Check:
                     f"plan.layers.{layer.name}.{key} puts it into a layer",
                     where=self._at(f"functions.{function.name}.bundle"),
                     hint="drop one of the two",
+                )
+
+    def has_code_to_bundle_with(self) -> None:
+        for function in self.functions:
+            own, source = function.planning.bundle, function.source
+            if own is None or not (own.names or own.mode == "all"):
+                continue
+            if source is None or source.endswith(".zip"):
+                what = (
+                    "its code does not lie here" if source is None else f"its code {source} is a zip already"
+                )
+                raise ConfigError(
+                    f"nothing can be bundled with {function.name}: {what}",
+                    where=self._at(f"functions.{function.name}.bundle"),
+                    hint=f"set source under [functions.{function.name}], or let layers hold it",
                 )
 
     def leaves_places(self, limits: Limits) -> None:

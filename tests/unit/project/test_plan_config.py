@@ -8,7 +8,7 @@ import pytest
 
 from layerforge.errors import ConfigError
 from layerforge.model.limits import Limits
-from layerforge.model.planning import FunctionPlanning, NamedLayer, PlanSettings
+from layerforge.model.planning import Bundling, FunctionPlanning, NamedLayer, PlanSettings
 from layerforge.project.config import Config, parse_config
 
 MB = 2**20
@@ -33,6 +33,7 @@ def test_every_key() -> None:
         attach-cost = "1 KB"
         most-layers = 12
         reserve-layers = 1
+        bundle = "auto"
         apart = [["Torch", "tensorflow"], ["ruamel.yaml", "PyYAML"]]
 
         [plan.layers.data]
@@ -44,8 +45,13 @@ def test_every_key() -> None:
         [functions.orders]
         source = "orders"
         weight = 2.5
+        bundle = ["Stripe"]
         reserve-layers = 0
         limits = { unzipped = "150 MB", warn-at = 0.5 }
+
+        [functions.billing]
+        source = "billing"
+        bundle = "all"
         """
     )
     assert config.plan == PlanSettings(
@@ -56,6 +62,7 @@ def test_every_key() -> None:
         attach_cost=1024,
         most_layers=12,
         reserve_layers=1,
+        bundle=Bundling(mode="auto"),
         apart=(("torch", "tensorflow"), ("ruamel-yaml", "pyyaml")),
         layers=(
             NamedLayer(name="data", distributions=("numpy", "pandas")),
@@ -65,10 +72,12 @@ def test_every_key() -> None:
     assert [function.planning for function in config.functions] == [
         FunctionPlanning(
             weight=2.5,
+            bundle=Bundling(names=("stripe",)),
             reserve_layers=0,
             # What it does not say is as for all.
             limits=Limits(unzipped=150 * MB, layers=4, warn_at=0.5),
         ),
+        FunctionPlanning(bundle=Bundling(mode="all")),
     ]
 
 
@@ -111,9 +120,19 @@ def test_nothing() -> None:
             None,
         ),
         (
-            '[plan]\napart = [["six>=1", "seven"]]',
+            '[plan]\nbundle = ["six"]',
+            "plan.bundle: unexpected type array (expected string)",
+            None,
+        ),
+        (
+            '[functions.a]\nbundle = "some"',
+            "functions.a.bundle: unexpected value 'some' (expected 'never', 'auto' or 'all')",
+            None,
+        ),
+        (
+            '[functions.a]\nbundle = ["six>=1"]',
             (
-                "plan.apart[0][0]: unexpected value 'six>=1' "
+                "functions.a.bundle[0]: unexpected value 'six>=1' "
                 "(expected the name of a distribution, without a version)"
             ),
             None,

@@ -8,6 +8,7 @@ import pytest
 
 from layerforge.errors import ConfigError
 from layerforge.model.function import Function
+from layerforge.model.planning import FunctionPlanning
 from layerforge.model.requirement import Origin
 from layerforge.model.target import Target
 from layerforge.project.config import parse_config
@@ -21,10 +22,12 @@ def check(text: str) -> None:
     config = parse_config(tomllib.loads(text), path="layerforge.toml")
     own = {function.name: function.planning for function in config.functions}
     functions = [
-        Function(name=name, target=TARGET, source=None, origin=Origin(path="template.yaml"))
-        if name not in own
-        else Function(
-            name=name, target=TARGET, source=None, planning=own[name], origin=Origin(path="template.yaml")
+        Function(
+            name=name,
+            target=TARGET,
+            source="built.zip" if name == "pay-cash" else name,
+            planning=own.get(name, FunctionPlanning()),
+            origin=Origin(path="template.yaml"),
         )
         for name in FUNCTIONS
     ]
@@ -72,6 +75,40 @@ def check(text: str) -> None:
                 "and plan.layers.data.distributions puts both into one layer"
             ),
             "drop one of the two",
+        ),
+        (
+            """
+            [plan.layers.data]
+            distributions = ["numpy"]
+            [functions.orders]
+            bundle = ["six", "numpy"]
+            """,
+            (
+                "functions.orders.bundle: numpy is to stay in the zip of orders, "
+                "and plan.layers.data.distributions puts it into a layer"
+            ),
+            "drop one of the two",
+        ),
+        (
+            """
+            [plan.layers.pay]
+            functions = ["pay-*"]
+            [functions.pay-card]
+            bundle = "all"
+            """,
+            (
+                "functions.pay-card.bundle: everything is to stay in the zip of pay-card, "
+                "and plan.layers.pay.functions puts it into a layer"
+            ),
+            "drop one of the two",
+        ),
+        (
+            '[functions.pay-cash]\nbundle = ["six"]',
+            (
+                "functions.pay-cash.bundle: nothing can be bundled with pay-cash: "
+                "its code built.zip is a zip already"
+            ),
+            "set source under [functions.pay-cash], or let layers hold it",
         ),
         (
             """
@@ -134,10 +171,13 @@ def test_what_excludes_each_other(text: str, headline: str, hint: str) -> None:
         """,
         """
         [plan]
+        bundle = "all"
         apart = [["numpy", "torch"]]
         reserve-layers = 4
         [plan.layers.data]
         distributions = ["numpy"]
+        [functions.orders]
+        bundle = ["six"]
         """,
     ],
 )
