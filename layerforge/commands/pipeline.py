@@ -11,7 +11,7 @@ from layerforge.cache import Cache
 from layerforge.commands.options import Options
 from layerforge.errors import StaleLockError
 from layerforge.model.finding import Finding, Severity
-from layerforge.model.function import Project
+from layerforge.model.function import Project, ProjectSettings
 
 if TYPE_CHECKING:
     from layerforge.model.lock import Lock
@@ -218,8 +218,7 @@ def plan_layers(
         locks,
         code_sizes=code_sizes,
         runtime_provided=settings.runtime_provided,
-        # Bytecode that counts from the start is of one runtime, and so is what a layer then holds.
-        within_runtimes=settings.bytecode in ("on", "used"),
+        share_across=_share_across(settings),
         limits=settings.limits,
         plan=settings.plan,
     )
@@ -239,6 +238,12 @@ def plan_layers(
         record=record_plan(plan, demands, settings.plan, prefix=prefix),
         previous=previous,
     )
+
+
+def _share_across(settings: ProjectSettings) -> str:
+    """Bytecode that counts from the start is of one runtime, and so is what a layer then holds."""
+    asked = settings.plan.share_across
+    return "architectures" if asked == "targets" and settings.bytecode in ("on", "used") else asked
 
 
 def findings_document(findings: Sequence[Finding]) -> list[dict[str, Any]]:

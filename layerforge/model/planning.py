@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from layerforge.model.limits import Limits
 
 EFFORTS = ("fast", "normal", "best")
+SHARED_ACROSS = ("targets", "architectures", "nothing")
 BUNDLE_MODES = ("never", "auto", "all")
 
 
@@ -50,8 +51,9 @@ class PlanSettings:
 
     `excess_weight`: a byte that a function carries and does not need. `change_weight`: a byte in a layer
     whose distributions are others than before. `attach_cost`: a layer that a function did not take before.
-    `apart`: sets of distributions no two of which may share a layer. `place` leads keys in messages:
-    `layerforge.toml: `, or `pyproject.toml: tool.layerforge.`.
+    `share_across`: what may lie between functions that take the same layer. `apart`: sets of
+    distributions no two of which may share a layer. `place` leads keys in messages: `layerforge.toml: `,
+    or `pyproject.toml: tool.layerforge.`.
     """
 
     effort: str = "normal"
@@ -61,6 +63,7 @@ class PlanSettings:
     attach_cost: int = 65_536
     most_layers: int | None = None
     reserve_layers: int = 0
+    share_across: str = "targets"
     bundle: Bundling = Bundling()
     layers: tuple[NamedLayer, ...] = ()
     apart: tuple[tuple[str, ...], ...] = ()

@@ -22,7 +22,7 @@ def make_demands(
     *,
     code_sizes: Mapping[str, int],
     runtime_provided: Collection[str] = (),
-    within_runtimes: bool = False,
+    share_across: str = "targets",
     limits: Limits = Limits(),
     plan: PlanSettings = PlanSettings(),
 ) -> tuple[Demand, ...]:
@@ -31,7 +31,7 @@ def make_demands(
     `code_sizes` holds bytes unzipped by function (absent: 0). What the runtime provides is left
     out, together with whatever only that would have brought in; it stays in the lock, so that
     everything else is resolved to fit it. An external layer of unknown size counts as 0 bytes.
-    `within_runtimes`: see `Sharing`.
+    `share_across`: see `Sharing.across`.
     `limits`, and of `plan` what is about single functions, are for those that have none of their own.
 
     Raises StaleLockError if no lock serves a function.
@@ -40,7 +40,7 @@ def make_demands(
     served = {roots.function: (lock, roots.roots) for lock in locks for roots in lock.functions}
     distributions = {lock.cohort: _without(lock, provided) for lock in locks}
     ordered = sorted(functions, key=lambda function: function.name)
-    sharing = make_sharing(locks, {function.target for function in ordered}, within_runtimes=within_runtimes)
+    sharing = make_sharing(locks, {function.target for function in ordered}, across=share_across)
     items = {
         lock.cohort: {
             name: replace(item_of(one), targets=sharing.takers(one, lock.target))

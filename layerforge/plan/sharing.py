@@ -25,18 +25,18 @@ _BELOW_4 = re.compile(r"<\s*4(?:\.0)*")
 class Sharing:
     """Who may take a wheel. `holders` are the targets whose locks hold it, by its sha256.
 
-    `within_runtimes`: targets of other runtimes share nothing, because what is shipped beside a wheel
-    (bytecode whose bytes count) is for one of them.
+    `across`: "targets" (all of them), "architectures" (of one runtime, as where bytecode counts from the
+    start, which is for one of them), or "nothing": then each target has layers of its own.
     """
 
     targets: tuple[Target, ...]
     holders: Mapping[str, tuple[Target, ...]]
-    within_runtimes: bool = False
+    across: str = "targets"
 
     def takers(self, distribution: Distribution, target: Target) -> tuple[Target, ...]:
         """The targets whose functions may take the distribution that is locked for `target`; sorted."""
         wheel = distribution.wheel
-        if wheel is None:
+        if wheel is None or self.across == "nothing":
             return (target,)
         fitting = self.holders[wheel.sha256]
         if is_pure(wheel.filename):
@@ -45,14 +45,12 @@ class Sharing:
                 for one in self.targets
                 if one in fitting or admits_python(distribution.requires_python, one)
             )
-        if self.within_runtimes:
+        if self.across == "architectures":
             fitting = tuple(one for one in fitting if one.runtime == target.runtime)
         return fitting
 
 
-def make_sharing(
-    locks: Sequence[Lock], targets: Collection[Target], *, within_runtimes: bool = False
-) -> Sharing:
+def make_sharing(locks: Sequence[Lock], targets: Collection[Target], *, across: str = "targets") -> Sharing:
     """Read off the locks who holds what; `targets` are those of the project's functions."""
     holders: dict[str, set[Target]] = {}
     for lock in locks:
@@ -62,7 +60,7 @@ def make_sharing(
     return Sharing(
         targets=tuple(sorted(targets)),
         holders={sha256: tuple(sorted(held)) for sha256, held in holders.items()},
-        within_runtimes=within_runtimes,
+        across=across,
     )
 
 

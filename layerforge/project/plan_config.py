@@ -11,6 +11,7 @@ from layerforge.model.limits import LAYERS_PER_FUNCTION, Limits
 from layerforge.model.planning import (
     BUNDLE_MODES,
     EFFORTS,
+    SHARED_ACROSS,
     Bundling,
     FunctionPlanning,
     NamedLayer,
@@ -20,7 +21,7 @@ from layerforge.project.tables import Table
 
 PLAN_KEYS = (
     "effort", "excess-weight", "layer-cost", "change-weight", "attach-cost", "most-layers", "reserve-layers",
-    "bundle", "layers", "apart",
+    "bundle", "share-across", "layers", "apart",
 )  # fmt: skip
 LAYER_KEYS = ("distributions", "functions")
 _LAYER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -41,6 +42,7 @@ def parse_plan(table: Table) -> PlanSettings:
         attach_cost=table.size("attach-cost") or defaults.attach_cost,
         most_layers=_most_layers(table),
         reserve_layers=_reserve_layers(table) or 0,
+        share_across=table.string("share-across", choices=SHARED_ACROSS) or defaults.share_across,
         bundle=_bundle(table, modes=BUNDLE_MODES, may_name=False) or defaults.bundle,
         layers=_layers(table.table("layers")),
         apart=_apart(table),

@@ -58,3 +58,11 @@ def test_bytecode_that_counts_keeps_runtimes_apart(shared: Shop) -> None:
         "shop-py313-x86-64-bulky",
     }
     assert all(len(layer["targets"]) == 1 for layer in layers)
+
+
+def test_targets_share_nothing_where_that_is_asked_for(shared: Shop) -> None:
+    config = 'name = "shop"\ntemplate = "template.yaml"\n[plan]\nshare-across = "nothing"\n'
+    shared.write("layerforge.toml", config)
+    shared.run("lock")
+    layers = shared.run("plan", "--json").document["layers"]
+    assert all(len(layer["targets"]) == 1 for layer in layers)

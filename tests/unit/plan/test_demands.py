@@ -116,12 +116,12 @@ def test_the_same_wheel_is_the_same_item_for_every_target() -> None:
 def test_what_each_target_builds_or_compiles_is_its_own() -> None:
     arm = Target(runtime="python3.12", architecture="arm64")
     local = Distribution(name="own", version="1.0", local=LocalSource(path="libs/own"), unzipped_size=1)
-    for one, within_runtimes in ((local, False), (distribution("idna"), True)):
+    for one, across in ((local, "targets"), (distribution("idna"), "architectures")):
         first, second = make_demands(
             [function("a"), function("b", target=arm)],
             [lock({"a": (one.name,)}, one), lock({"b": (one.name,)}, one, target=arm)],
             code_sizes={},
-            within_runtimes=within_runtimes,
+            share_across=across,
         )
         assert [item.targets for item in first.needs] == [(TARGET,)]
         assert not first.needs & second.needs

@@ -31,7 +31,7 @@ SOURCE = Distribution(
 )
 
 
-def takers(distribution: Distribution, *locked_for: str, within_runtimes: bool = False) -> tuple[str, ...]:
+def takers(distribution: Distribution, *locked_for: str, across: str = "targets") -> tuple[str, ...]:
     """Who may take what is locked for these targets, asked for the first of them."""
     locks = [
         Lock(
@@ -43,7 +43,7 @@ def takers(distribution: Distribution, *locked_for: str, within_runtimes: bool =
         )
         for name, target in TARGETS.items()
     ]
-    sharing = make_sharing(locks, tuple(TARGETS.values()), within_runtimes=within_runtimes)
+    sharing = make_sharing(locks, tuple(TARGETS.values()), across=across)
     return tuple(target.name for target in sharing.takers(distribution, TARGETS[locked_for[0]]))
 
 
@@ -69,9 +69,11 @@ def test_takers(distribution: Distribution, locked_for: tuple[str, ...], expecte
     assert takers(distribution, *locked_for) == expected
 
 
-def test_within_runtimes_only_architectures_share() -> None:
-    assert takers(wheel("py3-none-any"), NAMES[3], within_runtimes=True) == NAMES[2:]
-    assert takers(wheel("py3-none-any"), NAMES[1], within_runtimes=True) == NAMES[1:2]
+@pytest.mark.parametrize(
+    ("across", "expected"), [("targets", NAMES), ("architectures", NAMES[2:]), ("nothing", NAMES[3:])]
+)
+def test_what_may_lie_between_functions_that_share(across: str, expected: tuple[str, ...]) -> None:
+    assert takers(wheel("py3-none-any"), NAMES[3], across=across) == expected
 
 
 @pytest.mark.parametrize(

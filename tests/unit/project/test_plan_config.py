@@ -34,6 +34,7 @@ def test_every_key() -> None:
         most-layers = 12
         reserve-layers = 1
         bundle = "auto"
+        share-across = "architectures"
         apart = [["Torch", "tensorflow"], ["ruamel.yaml", "PyYAML"]]
 
         [plan.layers.data]
@@ -63,6 +64,7 @@ def test_every_key() -> None:
         most_layers=12,
         reserve_layers=1,
         bundle=Bundling(mode="auto"),
+        share_across="architectures",
         apart=(("torch", "tensorflow"), ("ruamel-yaml", "pyyaml")),
         layers=(
             NamedLayer(name="data", distributions=("numpy", "pandas")),
