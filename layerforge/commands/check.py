@@ -138,6 +138,7 @@ def _key(snapshot_key: str, project: Project, code_sizes: dict[str, int], output
 
 
 def _judge(project: Project, code_sizes: dict[str, int], output: Path) -> Verdict:
+    from layerforge.check.licenses import find_license_problems
     from layerforge.commands.pipeline import plan_layers, stale_error
     from layerforge.commands.planning import find_unrecorded
     from layerforge.resolve.freshness import stale_reasons
@@ -152,7 +153,12 @@ def _judge(project: Project, code_sizes: dict[str, int], output: Path) -> Verdic
         planned.plan.functions, key=lambda f: (f.unzipped_size / max(f.limit, 1), f.function), default=None
     )
     verdict = Verdict(
-        findings=(*project.findings, *planned.findings, *find_unrecorded(project, planned)),
+        findings=(
+            *project.findings,
+            *planned.findings,
+            *find_unrecorded(project, planned),
+            *find_license_problems(planned.demands, locks, project.settings.licenses),
+        ),
         functions=len(planned.plan.functions),
         largest=largest.function if largest else "",
         largest_size=largest.unzipped_size if largest else 0,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from layerforge.model.container import ContainerSettings
 from layerforge.model.finding import Finding
+from layerforge.model.license import LicensePolicy
 from layerforge.model.limits import Limits
 from layerforge.model.planning import FunctionPlanning, PlanSettings
 from layerforge.model.requirement import IndexOptions, Origin, RequirementSet
@@ -60,6 +61,7 @@ class ProjectSettings:
     limits: Limits = Limits()
     plan: PlanSettings = PlanSettings()
     ignored: tuple[str, ...] = ()
+    licenses: LicensePolicy = LicensePolicy()
     runtime_provided: tuple[str, ...] = ()
     options: IndexOptions = IndexOptions()
     output: str = ".layerforge"

@@ -11,11 +11,13 @@ from typing import Any
 
 from layerforge.errors import ConfigError
 from layerforge.model.container import BYTECODE_MODES, ContainerSettings
+from layerforge.model.license import LicensePolicy
 from layerforge.model.limits import LAYERS_PER_FUNCTION, UNZIPPED_LIMIT, Limits
 from layerforge.model.planning import FunctionPlanning, PlanSettings
 from layerforge.model.requirement import IndexOptions
 from layerforge.model.target import ARCHITECTURES, RUNTIMES
 from layerforge.project.container_config import parse_container
+from layerforge.project.license_config import parse_licenses
 from layerforge.project.plan_config import parse_function_plan, parse_plan
 from layerforge.project.runtime_provided import expand_families
 from layerforge.project.tables import Table
@@ -33,7 +35,7 @@ _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
 _TOP_KEYS = (
     "name", "template", "runtime", "architecture", "resolver", "builder", "bytecode", "dedupe-native",
     "output", "layer-sizes", "functions", "index", "runtime-provided", "limits", "plan", "check", "container",
-    "publish",
+    "licenses", "publish",
 )  # fmt: skip
 _FUNCTION_KEYS = (
     "source", "handler", "requirements", "extras", "groups", "runtime", "architecture", "layers",
@@ -87,6 +89,7 @@ class Config:
     limits: Limits = Limits()
     plan: PlanSettings = PlanSettings()
     ignored: tuple[str, ...] = ()
+    licenses: LicensePolicy = LicensePolicy()
     container: ContainerSettings = ContainerSettings()
     publish: Mapping[str, Any] = field(default_factory=dict)
 
@@ -126,6 +129,7 @@ def parse_config(
         limits=limits,
         plan=parse_plan(top.table("plan")),
         ignored=_ignored(top.table("check")),
+        licenses=parse_licenses(top.table("licenses")),
         container=parse_container(top.table("container")),
         publish=top.table("publish").data,
     )

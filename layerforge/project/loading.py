@@ -115,6 +115,7 @@ def _settings(config: Config, root: Path) -> ProjectSettings:
         bytecode=config.bytecode,
         dedupe_native=config.dedupe_native,
         ignored=config.ignored,
+        licenses=config.licenses,
         container=config.container,
         limits=config.limits,
         plan=config.plan,

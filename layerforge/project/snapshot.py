@@ -18,6 +18,7 @@ from layerforge.model.codec import decode, encode
 from layerforge.model.container import ContainerSettings, RuntimeImage, SystemPackages
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import ExternalLayer, Function, Project, ProjectSettings
+from layerforge.model.license import LicenseException, LicensePolicy
 from layerforge.model.limits import Limits
 from layerforge.model.planning import Bundling, FunctionPlanning, NamedLayer, PlanSettings
 from layerforge.model.requirement import IndexOptions, Origin, Requirement, RequirementSet
@@ -35,6 +36,8 @@ _CLASSES = (
     Function,
     FunctionPlanning,
     IndexOptions,
+    LicenseException,
+    LicensePolicy,
     Limits,
     NamedLayer,
     Origin,

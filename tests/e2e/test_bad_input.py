@@ -258,3 +258,16 @@ def test_interrupt_at_any_time_leaves_nothing_half_written(shop: Shop, seconds: 
     assert not leftovers(shop)
     shop.index.heal()
     assert shop.run("build").code == 0
+
+
+def test_licence_that_is_not_allowed_fails_the_check(shop: Shop) -> None:
+    shop.write(
+        "layerforge.toml", 'template = "template.yaml"\n[licenses]\nallow = ["MIT"]\nunknown = "error"\n'
+    )
+    assert shop.run("lock", "-q").code == 0
+    ended = shop.run("check")
+    assert ended.code == 5
+    assert "error: the licence of greeter 1.2 is not known" in ended.stderr
+    # A change of the policy alone is seen.
+    shop.write("layerforge.toml", 'template = "template.yaml"\n[licenses]\nallow = ["MIT"]\n')
+    assert shop.run("check").code == 0
