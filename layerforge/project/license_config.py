@@ -38,11 +38,11 @@ def _license(text: str, where: str) -> str:
     """One licence, in SPDX's spelling; what ends with `*` stands for all that begin so."""
     if _BEGINNING.fullmatch(text):
         return text
-    from layerforge.wheels.licenses import canonical_license
+    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
     try:
-        expression = canonical_license(text)
-    except ValueError:
+        expression = str(canonicalize_license_expression(text))
+    except InvalidLicenseExpression:
         expression = ""
     if not expression or re.search(r"[()]| AND | OR ", expression):
         raise ConfigError(
