@@ -90,3 +90,9 @@ class ToolError(LayerforgeError):
     """A program that we need is missing or failed."""
 
     exit_code = EXIT_TOOL
+
+
+class AwsError(LayerforgeError):
+    """AWS refuses, cannot be reached, or answers with something unexpected."""
+
+    exit_code = EXIT_AWS

@@ -12,6 +12,9 @@ UNZIPPED_LIMIT = 262_144_000
 LAYERS_PER_FUNCTION = 5
 # CreateFunction and PublishLayerVersion take 50 MB in the request; larger ones go through S3.
 DIRECT_UPLOAD_LIMIT = 52_428_800
+# The request as a whole, with the zip in base64: "Request must be smaller than 69905067 bytes for the
+# PublishLayerVersion operation".
+REQUEST_LIMIT = 69_905_067
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

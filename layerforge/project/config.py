@@ -19,8 +19,10 @@ from layerforge.model.target import ARCHITECTURES, RUNTIMES
 from layerforge.project.container_config import parse_container
 from layerforge.project.license_config import parse_licenses
 from layerforge.project.plan_config import parse_function_plan, parse_plan
+from layerforge.project.publish_config import PublishTable, parse_publish
 from layerforge.project.runtime_provided import expand_families
 from layerforge.project.tables import Table
+from layerforge.project.variables import expand
 
 RESOLVERS = ("pip-tools", "uv")
 BUILDERS = ("auto", "container", "wheels")
@@ -30,7 +32,6 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _LONGEST_NAME = 100
 # The code of a finding, and after a colon a glob for what it names.
 _IGNORED = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*(?::.+)?")
-_VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
 
 _TOP_KEYS = (
     "name", "template", "runtime", "architecture", "resolver", "builder", "bytecode", "dedupe-native",
@@ -69,7 +70,7 @@ class Config:
     """All that a config says. `path` is the file's name as shown, None where there is no config.
 
     `templates` is None where the config leaves it to discovery, and empty where it wants none.
-    `publish` holds what that stage reads itself.
+    `publish` is read by that stage: only there its variables have to be set.
     """
 
     path: str | None = None
@@ -91,7 +92,7 @@ class Config:
     ignored: tuple[str, ...] = ()
     licenses: LicensePolicy = LicensePolicy()
     container: ContainerSettings = ContainerSettings()
-    publish: Mapping[str, Any] = field(default_factory=dict)
+    publish: PublishTable = field(default_factory=PublishTable)
 
 
 def parse_config(
@@ -101,11 +102,13 @@ def parse_config(
     keys: tuple[str, ...] = (),
     lines: Mapping[str, int] | None = None,
     environment: Mapping[str, str] | None = None,
+    keep_unset: bool = False,
 ) -> Config:
     """Turn the config's TOML into a value.
 
     `keys` leads from the top of the file to `data` (`tool`, `layerforge` in pyproject.toml), `lines`
-    says on which line a function's table begins, and `environment` replaces os.environ.
+    says on which line a function's table begins, and `environment` replaces os.environ. With
+    `keep_unset`, variables that are not set stay as they stand: for those who use no index.
     Raises ConfigError, with the path of the key, for whatever is unknown or of the wrong type.
     """
     top = Table(data, path=path, keys=keys)
@@ -122,7 +125,9 @@ def parse_config(
         bytecode=top.string("bytecode", choices=BYTECODE_MODES) or BYTECODE_MODES[0],
         dedupe_native=top.boolean("dedupe-native") or False,
         output=_inside(top, "output") or ".layerforge",
-        options=_index_options(top.table("index"), os.environ if environment is None else environment),
+        options=_index_options(
+            top.table("index"), os.environ if environment is None else environment, keep_unset=keep_unset
+        ),
         functions=_functions(top.table("functions"), lines or {}, limits),
         layer_sizes=_layer_sizes(top),
         runtime_provided=_runtime_provided(top.table("runtime-provided")),
@@ -131,7 +136,7 @@ def parse_config(
         ignored=_ignored(top.table("check")),
         licenses=parse_licenses(top.table("licenses")),
         container=parse_container(top.table("container")),
-        publish=top.table("publish").data,
+        publish=_publish(top.table("publish")),
     )
 
 
@@ -260,11 +265,19 @@ def _ignored(table: Table) -> tuple[str, ...]:
     return patterns
 
 
-def _index_options(table: Table, environment: Mapping[str, str]) -> IndexOptions:
+def _publish(table: Table) -> PublishTable:
+    parse_publish(table)
+    return PublishTable(data=table.data, path=table.path, keys=table.keys) if table.data else PublishTable()
+
+
+def _index_options(table: Table, environment: Mapping[str, str], *, keep_unset: bool) -> IndexOptions:
     table.check_keys(_INDEX_KEYS)
 
     def expanded(key: str, values: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_expand(value, where=table.where(key), environment=environment) for value in values)
+        where = table.where(key)
+        return tuple(
+            expand(value, where=where, environment=environment, keep_unset=keep_unset) for value in values
+        )
 
     url = table.string("url")
     return IndexOptions(
@@ -277,19 +290,3 @@ def _index_options(table: Table, environment: Mapping[str, str]) -> IndexOptions
         no_index=table.boolean("no-index") or False,
         pre=table.boolean("pre") or False,
     )
-
-
-def _expand(text: str, *, where: str, environment: Mapping[str, str]) -> str:
-    """Put environment variables in, `${NAME}` alone, as pip does in requirement files."""
-
-    def replace(match: re.Match[str]) -> str:
-        value = environment.get(match["name"])
-        if value is None:
-            raise ConfigError(
-                f"the environment variable {match['name']} is not set",
-                where=where,
-                hint="set it, or remove it here",
-            )
-        return value
-
-    return _VARIABLE.sub(replace, text)

@@ -20,40 +20,44 @@ _TABLE_HEADER = re.compile(
 )
 
 
-def read_config(root: Path, *, config: Path | None = None) -> tuple[Config, tuple[str, ...]]:
+def read_config(
+    root: Path, *, config: Path | None = None, keep_unset: bool = False
+) -> tuple[Config, tuple[str, ...]]:
     """Read `config`, or layerforge.toml, or `[tool.layerforge]` in pyproject.toml, whichever is there.
 
-    Returns what it says (nothing at all where there is none) and the files that were read.
-    Raises ConfigError if it cannot be read or says something unknown.
+    Returns what it says (nothing at all where there is none) and the files that were read. With
+    `keep_unset`, variables of [index] need not be set. Raises ConfigError if it cannot be read or
+    says something unknown.
     """
     if config is not None:
-        return _read_named(root, root / config)
+        return _read_named(root, root / config, keep_unset=keep_unset)
     own, shared = root / CONFIG_NAME, root / PYPROJECT_NAME
     if own.is_file():
-        return _read_own(root, own)
+        return _read_own(root, own, keep_unset=keep_unset)
     if shared.is_file():
-        found = _read_shared(root, shared)
+        found = _read_shared(root, shared, keep_unset=keep_unset)
         return found or Config(), (relative_path(root, shared),)
     return Config(), ()
 
 
-def _read_named(root: Path, file: Path) -> tuple[Config, tuple[str, ...]]:
+def _read_named(root: Path, file: Path, *, keep_unset: bool) -> tuple[Config, tuple[str, ...]]:
     if file.name != PYPROJECT_NAME:
-        return _read_own(root, file)
-    found = _read_shared(root, file)
+        return _read_own(root, file, keep_unset=keep_unset)
+    found = _read_shared(root, file, keep_unset=keep_unset)
     shown = relative_path(root, file)
     if found is None:
         raise ConfigError("it has no table [tool.layerforge]", where=shown, hint="run `layerforge init`")
     return found, (shown,)
 
 
-def _read_own(root: Path, file: Path) -> tuple[Config, tuple[str, ...]]:
+def _read_own(root: Path, file: Path, *, keep_unset: bool) -> tuple[Config, tuple[str, ...]]:
     shown = relative_path(root, file)
     data, text = _read_toml(file, shown)
-    return parse_config(data, path=shown, lines=_function_lines(text)), (shown,)
+    config = parse_config(data, path=shown, lines=_function_lines(text), keep_unset=keep_unset)
+    return config, (shown,)
 
 
-def _read_shared(root: Path, file: Path) -> Config | None:
+def _read_shared(root: Path, file: Path, *, keep_unset: bool) -> Config | None:
     shown = relative_path(root, file)
     data, text = _read_toml(file, shown)
     tool = data.get("tool")
@@ -62,7 +66,13 @@ def _read_shared(root: Path, file: Path) -> Config | None:
         return None
     if not isinstance(table, dict):
         raise ConfigError("[tool.layerforge] has to be a table", where=shown)
-    return parse_config(table, path=shown, keys=("tool", "layerforge"), lines=_function_lines(text))
+    return parse_config(
+        table,
+        path=shown,
+        keys=("tool", "layerforge"),
+        lines=_function_lines(text),
+        keep_unset=keep_unset,
+    )
 
 
 def _read_toml(file: Path, shown: str) -> tuple[dict[str, Any], str]:

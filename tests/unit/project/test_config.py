@@ -9,6 +9,7 @@ from layerforge.model.container import ContainerSettings
 from layerforge.model.limits import Limits
 from layerforge.model.requirement import IndexOptions
 from layerforge.project.config import Config, FunctionConfig, parse_config
+from layerforge.project.publish_config import PublishTable
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:layer:other:7"
 
@@ -104,7 +105,7 @@ def test_everything() -> None:
         runtime_provided=("boto3", "botocore", "jmespath", "s3transfer"),
         limits=Limits(unzipped=209_715_200, layers=4, warn_at=0.8),
         container=ContainerSettings(network="host"),
-        publish={"regions": ["eu-west-1"]},
+        publish=PublishTable(data={"regions": ["eu-west-1"]}, path="layerforge.toml"),
     )
 
 

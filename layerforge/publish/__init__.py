@@ -1,0 +1,1 @@
+"""Layer versions: gate, plan, publish, attach, permit, retire."""
