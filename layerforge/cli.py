@@ -26,6 +26,8 @@ COMMANDS = {
     "check": "Check functions against Lambda's limits, without network.",
     "verify": "Import, start and invoke what was built, in containers.",
     "recipes": "Show what is known of building distributions from source.",
+    "publish": "Publish the layers that changed, and give them to functions.",
+    "prune": "Show or delete layer versions that nobody uses.",
     "doctor": "See what this machine has of what the project needs.",
     "report": "Show what was built, as tables or as a page.",
     "diff": "Show what changed between two builds, locks or git revisions.",

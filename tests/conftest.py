@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 
 from layerforge.containers.engine import ContainerEngine, Image
+from tests.aws_endpoint import Endpoint, running_endpoint, running_moto
 from tests.fakes import RecordingProgress
 from tests.local_index import LocalIndex, running_index
 from tests.wheel_files import MakeSource, MakeWheel, write_project, write_sdist, write_wheel
@@ -178,6 +179,24 @@ def container_toml(
         "[container.run-image]\n"
         f'"python3.11" = "{run_image_311.reference}"\n"python3.13" = "{run_image_313.reference}"\n'
     )
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    """A moto_server for all tests of this process."""
+    with running_moto() as url:
+        yield url
+
+
+@pytest.fixture
+def aws(moto_url: str, isolated_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    """An empty AWS account of this test alone, as the environment names it; see tests/aws_endpoint.py."""
+    with running_endpoint(moto_url) as endpoint:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret-that-is-never-shown")
+        monkeypatch.setenv("AWS_REGION", "eu-west-1")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint.url)
+        yield endpoint
 
 
 @pytest.fixture
