@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import threading
+import venv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,11 @@ PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 class FakeLambda:
-    """Lambda's folders below a temporary one."""
+    """Lambda's folders below a temporary one, and an interpreter that has nothing but them."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, python: Path) -> None:
         self.root = root
+        self.python = python
         for name in ("task", "opt/python", "opt/bin", "lang", "runtime", "tmp"):
             (root / name).mkdir(parents=True)
 
@@ -79,7 +81,7 @@ class FakeLambda:
         assert not more
         (self.root / "task.json").write_text(json.dumps(task))
         done = subprocess.run(
-            [sys.executable, PROGRAM, self.root / "task.json"], capture_output=True, check=True, timeout=60
+            [self.python, PROGRAM, self.root / "task.json"], capture_output=True, check=True, timeout=60
         )
         assert list((self.root / "tmp").iterdir()) == []
         answer = json.loads(done.stdout)
@@ -91,9 +93,17 @@ def _digest(text: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
 
 
+@pytest.fixture(scope="module")
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This interpreter without what is installed for the tests: boto3 would be taken for the runtime's."""
+    folder = tmp_path_factory.mktemp("bare")
+    venv.create(folder, symlinks=True)
+    return folder / "bin" / "python"
+
+
 @pytest.fixture
-def fake(tmp_path: Path) -> FakeLambda:
-    return FakeLambda(tmp_path / "lambda")
+def fake(tmp_path: Path, bare_python: Path) -> FakeLambda:
+    return FakeLambda(tmp_path / "lambda", bare_python)
 
 
 def seen(answer: dict[str, Any]) -> list[tuple[str, str, str]]:
