@@ -57,9 +57,9 @@ def _judge_built(name: str, wanted: Wanted, limits: Limits) -> list[Finding]:
     function = wanted.functions[name]
     layers = [wanted.by_name[layer] for layer in function.layers]
     ours = sum(layer.unzipped_size for layer in layers)
-    elsewhere = max(function.unzipped_size - function.code_size - ours, 0)
+    elsewhere = max(function.unzipped_size - _code_size(function) - ours, 0)
     parts = [
-        _Part("its own code", function.code_size),
+        _Part("its own code", _code_size(function)),
         _Part("layers from elsewhere", elsewhere),
         *(_Part(layer.name, layer.unzipped_size) for layer in layers),
     ]
@@ -120,9 +120,14 @@ def _ownership(wanted: Wanted) -> Ownership:
 def _code_part(function: LiveFunction, built: ManifestFunction) -> _Part:
     """The code that is live: as built here if it is the same, else at least as large as its zip."""
     if built.code is not None and built.code.code_sha256 == function.code_sha256:
-        return _Part("its own code", built.code_size)
-    size = max(built.code_size, function.zipped_size)
+        return _Part("its own code", _code_size(built))
+    size = max(_code_size(built), function.zipped_size)
     return _Part("its own code", size, "at least: what is live is not what was built here")
+
+
+def _code_size(built: ManifestFunction) -> int:
+    """Bytes of its code zip unzipped, with what is bundled in it; of its code where it lies elsewhere."""
+    return built.code.unzipped_size if built.code else built.code_size
 
 
 def _foreign_part(layer: AttachedLayer, sizes: Mapping[str, int]) -> _Part:

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from layerforge.model.layer_arn import LayerArn, parse_layer_arn
 from layerforge.publish.values import LiveFunction, Ours, Slot
 
+_SLUG = r"(?:any|(?:py3\d+-)?(?:x86-64|arm64)|py3\d+)"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ownership:
     """Tells layers of a project by their names: those of its manifest, and `<project>-py313-x86-64-...`.
 
-    The latter are of earlier plans: what was split or merged since, and is called otherwise now.
+    The latter are of earlier plans: what was split or merged since, and is called otherwise now. After
+    the project's name stands what a layer's targets have in common (`layerforge.model.target.shared_slug`).
     """
 
     project: str
@@ -22,7 +25,7 @@ class Ownership:
 
     def owns_name(self, name: str) -> bool:
         """Whether layers of this project are called so."""
-        pattern = rf"{re.escape(self.project)}-(?:py3\d+-)+(?:x86-64|arm64)-.+"
+        pattern = rf"{re.escape(self.project)}-{_SLUG}-.+"
         return name in self.names or re.fullmatch(pattern, name) is not None
 
     def owns(self, arn: LayerArn, function: LiveFunction) -> bool:

@@ -125,7 +125,7 @@ def code_values(function: ast.AST) -> list[ast.expr]:
         if not isinstance(call, ast.Call):
             continue
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-        place = {"_Cause": 0, "_problem": 2}.get(name)
+        place = {"_Cause": 0, "gate_error": 0, "_problem": 2}.get(name)
         if place is not None and len(call.args) > place:
             found.append(call.args[place])
         if name in ("Finding", "Problem"):

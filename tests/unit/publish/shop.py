@@ -70,6 +70,8 @@ def function(*layers: str, external: tuple[str, ...] = (), **changes: Any) -> Ma
         "unzipped_size": 20 + 5000 * len(layers),
         "carried_excess": 0,
     }
+    if "code_size" in changes:
+        values["code"] = replace(values["code"], unzipped_size=changes["code_size"])
     return ManifestFunction(**{**values, **changes})
 
 

@@ -122,6 +122,13 @@ def test_code_that_is_live_as_it_was_built_counts_as_built() -> None:
     assert judge(of, fine(of, functions=(matched("orders", live=live),))) == ()
 
 
+def test_what_is_bundled_with_the_code_counts() -> None:
+    bundled = function(NUMPY, code_size=60 * MB, unzipped_size=260 * MB)
+    of = wanted(layer(NUMPY, unzipped=200 * MB), functions={"orders": replace(bundled, code_size=20)})
+    (finding,) = judge(of, fine(of))
+    assert finding.details == ("shop-py313-x86-64-numpy  200.0 MB", "its own code              60.0 MB")
+
+
 @pytest.mark.parametrize(
     ("account", "limits", "expected"),
     [

@@ -19,10 +19,12 @@ EXTENSION = "arn:aws:lambda:::awslayer:AmazonLinux1803"
     [
         ("shop-py313-x86-64-numpy", True),
         ("shop-py310-arm64-boto3-digest", True),
-        # A layer for several runtimes.
-        ("shop-py312-py313-x86-64-certifi", True),
+        # Layers for several runtimes or architectures.
+        ("shop-py313-pydantic", True),
+        ("shop-arm64-cryptography", True),
+        ("shop-any-requests", True),
         ("shop-custom", True),
-        ("shop-py313-x86-64-", False),
+        ("shop-py313-", False),
         ("shop-insights", False),
         ("other-shop-py313-x86-64-numpy", False),
         ("shop-two-py313-x86-64-numpy", False),
