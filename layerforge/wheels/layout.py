@@ -201,23 +201,29 @@ def head_length(first_bytes: bytes) -> int:
     return end + 1
 
 
+_FIND_IN_LAYER = """\
+packages = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "python")
+if packages not in sys.path:
+    sys.path.insert(1, packages)"""
+# Shorter than the other: what is bundled takes no more than it would in a layer.
+_FIND_BESIDE_CODE = """\
+packages = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path[1:1] = [packages, "/opt/python"]"""
+
+
 def format_program(command: Command, *, python: tuple[int, int] | None, place: Place = IN_LAYER) -> bytes:
     """The program in `bin/` of an entry point.
 
     It finds its packages from its own place, because a process that a function starts has
-    `/opt/python` on its path only as long as nobody changes PYTHONPATH.
+    `/opt/python` on its path only as long as nobody changes PYTHONPATH. What a program beside the code
+    requires may lie in a layer.
     """
     root = command.function.partition(".")[0]
-    packages = "os.path.dirname(os.path.dirname(os.path.abspath(__file__)))"
-    if place.packages:
-        packages = f'os.path.join({packages}, "{place.packages.rstrip("/")}")'
     text = f"""\
 import os
 import sys
 
-packages = {packages}
-if packages not in sys.path:
-    sys.path.insert(1, packages)
+{_FIND_IN_LAYER if place.packages else _FIND_BESIDE_CODE}
 from {command.module} import {root}
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""A layer that serves two runtimes, in images like those of both."""
+"""Layers that serve two runtimes, and what is bundled with code, in images like Lambda's."""
 
 from __future__ import annotations
 
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -107,3 +108,42 @@ def test_a_shared_layer_works_in_both(
         "new": "1500000",
         "old": "1500000",
     }
+
+
+def test_what_is_bundled_works_beside_the_code(
+    tmp_path: Path, local_index: LocalIndex, make_wheel: MakeWheel, container_toml: str
+) -> None:
+    program = "import helper\ndef main(): print('usage:', helper.HELP)\n"
+    local_index.add(
+        make_wheel(
+            "kit",
+            requires=["helper"],
+            files={"kit/__init__.py": program},
+            entry_points={"console_scripts": {"kit": "kit:main"}},
+        )
+    )
+    local_index.add(make_wheel("helper", files={"helper.py": "HELP = 'in a layer'\n"}))
+    shop = Shop(root=tmp_path / "shop", index=local_index)
+    config = 'name = "shop"\narchitecture = "x86_64"\nruntime = "python3.13"\nbytecode = "on"\n'
+    functions = '[functions.orders]\nsource = "orders"\nhandler = "app.handler"\nbundle = ["kit"]\n'
+    shop.write("layerforge.toml", config + functions + container_toml)
+    shop.write("orders/requirements.in", "kit\n")
+    shop.write(
+        "orders/app.py",
+        "import kit, os, subprocess\n\ndef handler(event, context):\n"
+        "    ran = subprocess.run(['/var/task/bin/kit'], capture_output=True, text=True, check=True)\n"
+        "    return [kit.__file__, kit.helper.__file__, ran.stdout, os.path.exists(kit.__cached__)]\n",
+    )
+    ended = shop.run("build")
+    assert ended.code == 0, ended.stderr
+    shop.write("event.json", "{}")
+    ended = shop.run("verify", "--invoke", "event.json", "--json")
+    assert ended.code == 0, ended.stdout
+    report = ended.document["functions"]["orders"]
+    assert json.loads(report["invocation"]["response"]) == [
+        "/var/task/kit/__init__.py",
+        "/opt/python/helper.py",
+        "usage: in a layer\n",
+        True,
+    ]
+    assert report["modules_used"] == ["helper.py", "kit/__init__.py"]
