@@ -20,6 +20,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from layerforge.model.planning import EFFORTS, PlanSettings
 from tests.plan_year import MB, Week, Year, live
 
+# Layers renewed, afresh against kept; and the mean cost, kept against afresh.
+FEWER = 5.0
+AT_MOST = 1.05
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -37,8 +41,13 @@ def main() -> int:
         show(label, weeks)
         show("  of that in upgrades", [week for week in weeks if week.what == "upgrade"])
     ratios = [one.cost / other.cost for one, other in zip(kept, afresh, strict=True)]
-    print(f"cost against afresh: mean {statistics.mean(ratios):.4f}, worst {max(ratios):.4f}")
-    return 0
+    mean = statistics.mean(ratios)
+    print(f"cost against afresh: mean {mean:.4f}, worst {max(ratios):.4f}")
+    fewer = sum(week.renewed for week in afresh) / max(1, sum(week.renewed for week in kept))
+    fine = fewer >= FEWER and mean <= AT_MOST
+    verdict = "fine" if fine else "MISSED"
+    print(f"{fewer:.1f} times fewer, at least {FEWER:g}; cost at most {AT_MOST:g}: {verdict}")
+    return int(not fine)
 
 
 def show(label: str, weeks: Sequence[Week]) -> None:

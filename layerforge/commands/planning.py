@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from layerforge.errors import ConfigError
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.previous import PLAN_FILE
-from layerforge.project.plan_record import read_plan_record, write_plan_record
+from layerforge.project.plan_record import parse_plan_record, read_plan_record, write_plan_record
 
 if TYPE_CHECKING:
     from layerforge.commands.pipeline import Planned
@@ -44,6 +46,45 @@ def manifest_path(project: Project) -> Path:
     return project.root / project.settings.output / MANIFEST_FILE
 
 
+def read_plan_of(project: Project, file: Path | None) -> tuple[PreviousPlan, Mapping[str, Mapping[str, str]]]:
+    """The plan that `file` (a manifest or a record) tells, and the versions in its layers, if it has them.
+
+    Without a file, that of the last build, else the one that is recorded. Raises UsageError, ConfigError
+    or BuildError if there is none, or it cannot be read.
+    """
+    from layerforge.build.manifest import plan_of, read_manifest
+    from layerforge.errors import UsageError
+
+    if file is not None and not file.is_file():
+        raise UsageError(
+            f"{file} is no file", hint="--diff takes a manifest.json or a layerforge-plan.toml, or nothing"
+        )
+    if file is not None and file.suffix != ".json":
+        return replace(parse_plan_record(_read_text(file)), source=str(file)), {}
+    path = file or manifest_path(project)
+    if not path.is_file():
+        recorded = read_plan_record(project.root)
+        if recorded is None:
+            raise UsageError(
+                "there is neither a build nor a recorded plan to compare with",
+                hint="run `layerforge lock` or `layerforge build` first, or give --diff a manifest",
+            )
+        return recorded, {}
+    manifest = read_manifest(path)
+    source = str(file) if file else path.relative_to(project.root).as_posix()
+    versions = {
+        layer.name: {one.name: one.version for one in layer.distributions} for layer in manifest.layers
+    }
+    return replace(plan_of(manifest), source=source), versions
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"it cannot be read ({error})", where=str(path)) from error
+
+
 def layer_prefix(project: Project, previous: PreviousPlan | None) -> str:
     """What the names of layers begin with.
 
@@ -58,7 +99,6 @@ def layer_prefix(project: Project, previous: PreviousPlan | None) -> str:
 def measure_known_code(project: Project) -> dict[str, int]:
     """Measure each function's own code; what is not here counts as nothing."""
     from layerforge.commands.pipeline import measure_code
-    from layerforge.errors import ConfigError
 
     sizes: dict[str, int] = {}
     for function in project.functions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from layerforge.model.plan import Demand, Item, LayerPlan
@@ -16,9 +16,9 @@ from layerforge.plan.problem import SCALE
 class PlanCost:
     """What a plan costs, in bytes; each part as it counts in the sum.
 
-    `stored`: all layers. `excess`: what functions carry and do not need, times its weight. `layers`: their
-    number, times what one costs. `change`: what differs from the plan before. `carried` is the excess
-    without weights, `count` the number of layers.
+    `stored`: all layers, and what is bundled with code. `excess`: what functions carry and do not need,
+    times its weight. `layers`: their number, times what one costs. `change`: what differs from the plan
+    before. `carried` is the excess without weights, `count` the number of layers.
     """
 
     stored: int
@@ -50,12 +50,14 @@ def price_plan(
     plan: LayerPlan, demands: Iterable[Demand], settings: PlanSettings, previous: PreviousPlan | None
 ) -> PlanCost:
     """Add up what a plan costs; `previous` is the plan that it started from, if there was one."""
+    demands = tuple(demands)
     weights = {demand.function: _price_of_excess(demand, settings) for demand in demands}
+    needed = frozenset(item.name for demand in demands for item in demand.needs)
     return PlanCost(
-        stored=sum(layer.unzipped_size for layer in plan.layers),
+        stored=sum(layer.unzipped_size for layer in plan.zips),
         excess=sum(weights[f.function] * f.carried_excess for f in plan.functions) / SCALE,
         layers=settings.layer_cost * len(plan.layers),
-        change=_price_of_change(plan, settings, previous) if previous else 0,
+        change=_price_of_change(plan, needed, settings, previous) if previous else 0,
         carried=sum(function.carried_excess for function in plan.functions),
         count=len(plan.layers),
     )
@@ -65,8 +67,8 @@ def price_baselines(demands: Sequence[Demand], settings: PlanSettings) -> Baseli
     """Price what one does without a planner, for the functions that can be served."""
     by_target: dict[Target, list[frozenset[Item]]] = {}
     for demand in demands:
-        if demand.needs:
-            by_target.setdefault(demand.target, []).append(demand.needs)
+        if everything := demand.needs | demand.bundled:
+            by_target.setdefault(demand.target, []).append(everything)
     own = [needs for several in by_target.values() for needs in several]
     shared: list[frozenset[Item]] = []
     for several in by_target.values():
@@ -92,10 +94,17 @@ def _price_of_excess(demand: Demand, settings: PlanSettings) -> int:
     return round(SCALE * settings.excess_weight * demand.weight)
 
 
-def _price_of_change(plan: LayerPlan, settings: PlanSettings, previous: PreviousPlan) -> float:
-    """A layer is the one before if it has the same names for the same targets, whatever it is called."""
+def _price_of_change(
+    plan: LayerPlan, needed: Collection[str], settings: PlanSettings, previous: PreviousPlan
+) -> float:
+    """A layer is the one before if it has the same names for the same targets, whatever it is called.
+
+    Names that nobody needs any more do not count.
+    """
     before = {
-        (layer.distributions, target): layer.name for layer in previous.layers for target in layer.targets
+        (tuple(name for name in layer.distributions if name in needed), target): layer.name
+        for layer in previous.layers
+        for target in layer.targets
     }
     renewed = 0
     was: dict[str, str] = {}

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from layerforge.model.counts import count, some_of
 from layerforge.model.limits import UNZIPPED_LIMIT
 from layerforge.model.plan import Demand
+from layerforge.model.planning import PlanSettings
 from layerforge.model.sizes import format_size
-from layerforge.plan.separation import part
+from layerforge.plan.separation import foes_of, part
+
+
+def infeasible_functions(demands: Iterable[Demand], settings: PlanSettings) -> dict[str, str]:
+    """The reasons of those functions that cannot be served."""
+    foes = foes_of(settings.apart)
+    reasons = {demand.function: why_infeasible(demand, foes) for demand in demands}
+    return {function: reason for function, reason in reasons.items() if reason is not None}
 
 
 def why_infeasible(demand: Demand, foes: Mapping[str, frozenset[str]]) -> str | None:

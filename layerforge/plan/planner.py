@@ -12,14 +12,14 @@ from layerforge.model.previous import PreviousPlan
 from layerforge.model.target import shared_slug
 from layerforge.plan.bundling import better_bundled, bundle
 from layerforge.plan.continuing import continue_layers
-from layerforge.plan.feasibility import why_infeasible
+from layerforge.plan.feasibility import infeasible_functions
 from layerforge.plan.inheritance import Heir, inherit_names
 from layerforge.plan.instance import Instance, make_instance
 from layerforge.plan.keeping import Kept, keep_plan
 from layerforge.plan.named import Fixed, FixedLayer, fix_layers
 from layerforge.plan.names import name_layer, name_layers
 from layerforge.plan.problem import Layer, Problem, cost_of
-from layerforge.plan.separation import foes_of, relieve
+from layerforge.plan.separation import relieve
 from layerforge.plan.solving import Effort, solve
 
 # Fewer functions than this have nothing that one would call their base.
@@ -47,7 +47,7 @@ def make_layer_plan(
     Raises ConfigError where `settings` ask for what cannot be.
     """
     demands = sorted(demands, key=lambda demand: demand.function)
-    reasons = why_not(demands, settings)
+    reasons = infeasible_functions(demands, settings)
     served = [demand for demand in demands if demand.function not in reasons]
     kept = keep_plan(previous, served, settings, prefix=prefix) if previous and not search else None
     made = kept or _lay_out(served, settings, prefix=prefix, previous=previous)
@@ -63,13 +63,6 @@ def make_layer_plan(
             for demand in demands
         ),
     )
-
-
-def why_not(demands: Iterable[Demand], settings: PlanSettings) -> dict[str, str]:
-    """The reasons of those functions that cannot be served."""
-    foes = foes_of(settings.apart)
-    reasons = {demand.function: why_infeasible(demand, foes) for demand in demands}
-    return {function: reason for function, reason in reasons.items() if reason is not None}
 
 
 def solve_instance(
