@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ from layerforge.cache import Cache
 from layerforge.commands.options import Options, common_options
 from layerforge.commands.pipeline import findings_document, recall_project
 from layerforge.errors import EXIT_OK, ConfigError, ResolutionError
+from layerforge.model.counts import count
 from layerforge.model.finding import Finding, Severity
 from layerforge.model.sizes import format_size
 
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 # Code zips below this have no file that is large, and there may be a thousand of them.
 _WORTH_READING = 65_536
+# The year 9999 has twelve digits.
+_LONGEST_EPOCH = 11
 
 
 @click.command("report")
@@ -33,6 +38,13 @@ _WORTH_READING = 65_536
     help="Write a page that needs no network: a map of the bytes, and tables.",
 )
 @click.option(
+    "--sbom",
+    "sboms",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write a CycloneDX SBOM of each layer into DIR.",
+)
+@click.option(
     "-o",
     "--output",
     "output",
@@ -41,7 +53,7 @@ _WORTH_READING = 65_536
     help="Where `build` put the zips, if it was told so too.",
 )
 @common_options
-def command(options: Options, *, page: Path | None, output: Path | None) -> int:
+def command(options: Options, *, page: Path | None, sboms: Path | None, output: Path | None) -> int:
     """Show what was built: layers, functions, copies, the largest files, licences, findings.
 
     Reads the zips that `layerforge build` left; needs no network.
@@ -51,17 +63,23 @@ def command(options: Options, *, page: Path | None, output: Path | None) -> int:
     cache = Cache()
     project, _ = recall_project(options, cache)
     folder = output.absolute() if output else project.root / project.settings.output
-    manifest, inventory = _take(options, project, folder, cache)
-    written = _write_page(page, inventory) if page else None
+    epoch = _source_date_epoch(os.environ) if sboms else None
+    manifest, listings, inventory = _take(options, project, folder, cache)
+    written = [_write_page(page, inventory)] if page else []
+    files = _write_sboms(sboms, project, manifest, listings, epoch) if sboms else ()
+    written += [f"wrote {count(files, 'SBOM')} into {sboms}"] if sboms else []
 
     def document() -> dict[str, Any]:
         return {
             **inventory_document(inventory),
             "html": str(page) if page else None,
+            "sboms": [str(path) for path in files],
             "findings": findings_document(inventory.findings),
         }
 
-    options.output.result(document, lambda: written or _tables(options, project, manifest, inventory))
+    options.output.result(
+        document, lambda: "\n".join(written) or _tables(options, project, manifest, inventory)
+    )
     return EXIT_OK
 
 
@@ -70,6 +88,32 @@ def _write_page(path: Path, inventory: Inventory) -> str:
 
     size = write_page(path, inventory)
     return f"wrote {path} ({format_size(size)})"
+
+
+def _write_sboms(
+    folder: Path,
+    project: Project,
+    manifest: Manifest,
+    listings: Mapping[str, ZipListing],
+    epoch: int | None,
+) -> tuple[Path, ...]:
+    from layerforge.report.sbom import subjects_of, write_sboms
+    from layerforge.resolve.lockfile import read_locks
+
+    return write_sboms(folder, subjects_of(manifest), listings, read_locks(project.root), epoch=epoch)
+
+
+def _source_date_epoch(environment: Mapping[str, str]) -> int | None:
+    """Seconds that SOURCE_DATE_EPOCH gives: https://reproducible-builds.org/specs/source-date-epoch/."""
+    told = environment.get("SOURCE_DATE_EPOCH")
+    if not told:
+        return None
+    if not told.isdecimal() or len(told) > _LONGEST_EPOCH:
+        raise ConfigError(
+            f"SOURCE_DATE_EPOCH is {told!r}, which is not a number of seconds",
+            hint="set it to `git log -1 --format=%ct`, or not at all",
+        )
+    return int(told)
 
 
 def _tables(options: Options, project: Project, manifest: Manifest, inventory: Inventory) -> str:
@@ -84,21 +128,24 @@ def _tables(options: Options, project: Project, manifest: Manifest, inventory: I
     return f"{tables}\n\n{format_overview(inventory, width=width)}"
 
 
-def _take(options: Options, project: Project, folder: Path, cache: Cache) -> tuple[Manifest, Inventory]:
+def _take(
+    options: Options, project: Project, folder: Path, cache: Cache
+) -> tuple[Manifest, dict[str, ZipListing], Inventory]:
     from layerforge.report.inventory import take_inventory
     from layerforge.verify.built import read_built
 
     manifest = read_built(folder)
     limits = {f.name: f.planning.limits.unzipped for f in project.functions if f.planning.limits}
+    listings = _read_zips(options, manifest, folder, cache)
     inventory = take_inventory(
         manifest,
-        _read_zips(options, manifest, folder, cache),
+        listings,
         limits=limits,
         default_limit=project.settings.limits.unzipped,
         findings=_findings(options, cache, folder),
     )
     options.output.findings(inventory.findings)
-    return manifest, inventory
+    return manifest, listings, inventory
 
 
 def _read_zips(options: Options, manifest: Manifest, folder: Path, cache: Cache) -> dict[str, ZipListing]:

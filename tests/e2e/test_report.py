@@ -46,6 +46,26 @@ def test_report_writes_a_page(built: Shop) -> None:
     assert built.run("report", "--html", "again.html", "--json").document["html"] == "again.html"
 
 
+def test_report_writes_sboms(built: Shop) -> None:
+    ended = built.run("report", "--sbom", "sboms", "--html", "report.html")
+    assert ended.code == 0
+    names = {layer["name"] for layer in built.manifest["layers"]}
+    assert ended.stdout.splitlines()[-1] == f"wrote {len(names)} SBOMs into sboms"
+    written = {path.name: path.read_text() for path in (built.root / "sboms").iterdir()}
+    assert set(written) == {f"{name}.cdx.json" for name in names}
+    purls = {one["purl"] for text in written.values() for one in json.loads(text)["components"]}
+    assert "pkg:pypi/matrix@2.0" in purls
+    assert "pkg:pypi/shopkit@1.0" in purls
+    again = built.run("report", "--sbom", "again", "--json").document
+    assert {path.read_text() for path in map(built.root.joinpath, again["sboms"])} == set(written.values())
+    dated = built.run("report", "--sbom", "sboms", SOURCE_DATE_EPOCH="1700000000")
+    assert dated.code == 0
+    assert '"2023-11-14T22:13:20Z"' in (built.root / "sboms" / next(iter(written))).read_text()
+    refused = built.run("report", "--sbom", "sboms", SOURCE_DATE_EPOCH="today")
+    assert refused.code == 2
+    assert "SOURCE_DATE_EPOCH is 'today', which is not a number of seconds" in refused.stderr
+
+
 def test_report_of_another_folder(built: Shop) -> None:
     built.output.rename(built.root / "elsewhere")
     assert built.run("report", "-o", "elsewhere").code == 0
