@@ -12,7 +12,7 @@ import click
 
 from layerforge.build.unchanged import BuildInputs, recall_build, remember_build
 from layerforge.cache import Cache, max_cache_size, sha256_of
-from layerforge.commands.built_checks import check_built, exit_code, natives_document
+from layerforge.commands.built_checks import PROBED_FILE, check_built, exit_code, natives_document
 from layerforge.commands.options import Options, common_options
 from layerforge.commands.pipeline import (
     LockedProject,
@@ -94,10 +94,12 @@ def _inputs(snapshot: Snapshot, output: Path | None) -> BuildInputs:
 
 
 def _surroundings(project: Project) -> tuple[str, ...]:
-    """What else decides what a build writes: who could compile, and what is said to be imported."""
+    """What else decides what a build writes and tells: compilers, what is imported, what was probed."""
     mode = project.settings.bytecode
+    file = project.root / PROBED_FILE
+    probed = sha256_of(file) if file.is_file() else ""
     if mode == "off" and not project.settings.container.strip:
-        return (mode,)
+        return (mode, probed)
     from layerforge.build.precompiling import interpreters_at_hand
     from layerforge.project.used_modules import USED_FILE
 
@@ -108,7 +110,7 @@ def _surroundings(project: Project) -> tuple[str, ...]:
         engine = engine_fingerprint(os.environ)
     used = project.root / USED_FILE
     listed = sha256_of(used) if mode == "used" and used.is_file() else ""
-    return (mode, engine, listed, *interpreters_at_hand(project, os.environ))
+    return (mode, probed, engine, listed, *interpreters_at_hand(project, os.environ))
 
 
 def _output(project: Project, output: Path | None) -> Path:

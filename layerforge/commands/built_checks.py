@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from layerforge.model.artifact import Manifest
 
 
+# As layerforge.native.probed has it, which is imported only where there is such a file.
+PROBED_FILE = "layerforge-runtimes.toml"
+
+
 def check_built(
     options: Options, project: Project, cache: Cache, *, folder: Path, manifest: Manifest | None = None
 ) -> BuiltVerdict:
@@ -42,10 +46,15 @@ def check_built(
 
 
 def make_judging(project: Project, folder: Path) -> Judging:
-    """What the project says about how its zips are judged."""
+    """What the project says about how its zips are judged. Raises ConfigError for what was probed."""
     from layerforge.check.verdicts import Judging
 
-    return Judging(folder=folder, ignored=project.settings.ignored)
+    probed = None
+    if (project.root / PROBED_FILE).is_file():
+        from layerforge.native.probed import read_probed
+
+        probed = read_probed(project.root)
+    return Judging(folder=folder, ignored=project.settings.ignored, probed=probed)
 
 
 def exit_code(findings: Iterable[Finding]) -> int:

@@ -53,14 +53,21 @@ class Verdict:
     metavar="DIR",
     help="Where `layerforge build` put the zips, if it was told so too.",
 )
+@click.option(
+    "--probe",
+    is_flag=True,
+    help="First read libraries and versions out of the run images, into layerforge-runtimes.toml.",
+)
 @common_options
-def command(options: Options, *, folder: Path | None) -> int:
+def command(options: Options, *, folder: Path | None, probe: bool) -> int:
     """Hold every function against Lambda's limits and your budgets, and look into what was built.
 
     Reads the lock, the templates, the code and the zips that are there; needs neither network nor a
     resolver. Exit 3 if the lock is stale, 5 if a limit is exceeded, 8 if what was built would fail.
     """
     cache = Cache()
+    if probe:
+        _probe(options, cache)
     verdict, built = find_verdicts(options, cache, folder)
     findings = (*verdict.findings, *(built.findings if built else ()))
     options.output.findings(findings)
@@ -70,6 +77,24 @@ def command(options: Options, *, folder: Path | None) -> int:
     if _errors(verdict.findings):
         return EXIT_LIMIT
     return EXIT_VERIFICATION if _errors(findings) else EXIT_OK
+
+
+def _probe(options: Options, cache: Cache) -> None:
+    """Write what the run images of the project's targets have. Needs a container engine."""
+    from layerforge.commands.pipeline import recall_project
+    from layerforge.containers.images import Images
+    from layerforge.containers.opening import LazyEngine
+    from layerforge.native.probed import write_probed
+    from layerforge.verify.probing import probe_runtimes
+
+    project, _ = recall_project(options, cache)
+    with LazyEngine(options.output) as lazy:
+        engine = lazy.get()
+        images = Images(engine, project.settings.container, options.output)
+        targets = [function.target for function in project.functions]
+        probed = probe_runtimes(targets, engine, images.run, options.output)
+    path = write_probed(project.root, probed)
+    options.output.note(f"wrote {path.name}: {count(len(probed), 'runtime')}; commit it")
 
 
 def find_verdicts(options: Options, cache: Cache, folder: Path | None) -> tuple[Verdict, BuiltVerdict | None]:

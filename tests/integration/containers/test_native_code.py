@@ -9,7 +9,9 @@ import pytest
 
 from layerforge.containers.docker_engine import open_engine
 from layerforge.containers.engine import Container, FileIn, Image
+from layerforge.native.probed import read_probed
 from tests.e2e.shop import Shop
+from tests.elf_files import make_elf
 from tests.fakes import RecordingProgress
 from tests.local_index import LocalIndex
 from tests.wheel_files import MakeWheel
@@ -147,4 +149,50 @@ def test_a_library_that_is_missing_is_missing_in_the_container(
     assert verified.code == 8
     assert [(one["code"], "libhelp.so" in one["sentence"]) for one in verified.document["findings"]] == [
         ("missing-library", True)
+    ]
+
+
+def test_a_probed_image_tells_its_libraries_and_versions(
+    tmp_path: Path,
+    local_index: LocalIndex,
+    make_wheel: MakeWheel,
+    run_image_313: Image,
+) -> None:
+    """The test's image is Debian's: newer than Amazon Linux, which the probe must not make certain."""
+    needy = make_elf(
+        needed=["libc.so.6", "libcrypt.so.1", "libnowhere.so.1"],
+        requires={"libc.so.6": ["GLIBC_2.38"]},
+        modules=["_first"],
+    )
+    local_index.add(make_wheel("pair", files={"pair/_first.so": needy}, tag=TAG))
+    shop = make_shop(tmp_path / "shop", local_index, run_image_313)
+
+    def told() -> list[tuple[str, str, str]]:
+        found = shop.run("build", "--json").document["findings"]
+        return [(one["severity"], one["code"], one["sentence"].split(" needs ")[1]) for one in found]
+
+    assert [one[:2] for one in told()] == [("error", "glibc-too-old"), ("error", "missing-library")]
+    probed = shop.run("check", "--probe")
+    assert "wrote layerforge-runtimes.toml: 1 runtime; commit it" in probed.stderr, probed.stderr
+    runtime = read_probed(shop.root)["python3.13-x86_64"]
+    assert "GLIBC_2.38" in runtime.libraries["libc.so.6"]
+    assert runtime.python.startswith("3.13.")
+    assert {"boto3", "awslambdaric"} <= runtime.distributions.keys()
+    # Only the image has them: warnings now; and what not even the image has stays an error.
+    assert told() == [
+        (
+            "error",
+            "missing-library",
+            "libnowhere.so.1, which neither python3.13 nor a layer of the function has",
+        ),
+        (
+            "warning",
+            "glibc-too-old",
+            "GLIBC_2.38 of libc.so.6, which newer images of python3.13 have, and not every function has yet",
+        ),
+        (
+            "warning",
+            "missing-library",
+            "libcrypt.so.1, which AWS's image of python3.13 has, and the managed runtime need not have",
+        ),
     ]
