@@ -223,13 +223,23 @@ def as_one_error(failures: Sequence[StepFailure]) -> AwsError:
     """One error for all that failed: a line for each reason, with the steps that it stopped."""
     reasons: dict[str, list[StepFailure]] = {}
     for failure in failures:
-        reasons.setdefault(failure.error.headline, []).append(failure)
+        reasons.setdefault(_reason(failure), []).append(failure)
     first = failures[0].error
     if len(reasons) == 1:
         steps = [failure.step for failure in failures]
         return AwsError(first.headline, details=[*first.details, *_some(steps)], hint=first.hint)
-    lines = [f"{', '.join(_some([one.step for one in found]))}: {told}" for told, found in reasons.items()]
+    lines = [
+        f"{', '.join(_some([one.step for one in found]))}: {found[0].error.headline}"
+        for found in reasons.values()
+    ]
     return AwsError(f"{len(failures)} steps failed", details=_some(lines), hint=first.hint)
+
+
+def _reason(failure: StepFailure) -> str:
+    """What failures have in common: where AWS refuses what is asked its words, else what to do about it."""
+    error = failure.error
+    of_its_own = error.failure.value in {"refused", "conflict", "changed", "not-found"} or error.hint is None
+    return error.headline if of_its_own else f"{error.failure.value} {error.hint}"
 
 
 def _some(lines: Sequence[str]) -> list[str]:
