@@ -17,7 +17,8 @@ from layerforge.containers.engine import EngineInfo
 from layerforge.errors import ToolError
 from layerforge.model.url import redact
 
-_SECONDS_TO_CONNECT = 3
+# Podman is started by its socket, and a busy machine takes its time.
+_SECONDS_TO_CONNECT = 10
 _SECONDS_TO_ANSWER = 60
 # Engine 20.10: the oldest that is still in a supported distribution.
 _OLDEST_API = (1, 41)
@@ -150,7 +151,7 @@ def _why(error: Exception) -> str:
         ("Permission denied", "permission denied: is your user in its group?"),
         ("Connection refused", "connection refused"),
         ("No such file", "there is no such socket"),
-        ("timed out", "no answer within 3 seconds"),
+        ("timed out", f"no answer within {_SECONDS_TO_CONNECT} seconds"),
     ):
         if mark in text:
             return why
