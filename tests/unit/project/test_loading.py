@@ -506,3 +506,25 @@ def test_requirement_files_are_really_read(tmp_path: Path) -> None:
     assert [(r.name, str(r.origin)) for r in function.requirements.requirements] == [
         ("six", "functions/a/requirements.in:1")
     ]
+
+
+def test_wishes_for_layers_that_exclude_each_other_are_refused_before_anything_is_locked(
+    tmp_path: Path,
+) -> None:
+    error = refused(
+        tmp_path,
+        {
+            "layerforge.toml": """\
+                template = "template.yaml"
+                [plan]
+                apart = [["numpy", "scipy"]]
+                [plan.layers.data]
+                distributions = ["scipy", "numpy"]
+                """,
+            "template.yaml": f"Resources:\n  Orders: {FUNCTION}\n",
+        },
+    )
+    assert error.headline == (
+        "layerforge.toml: plan.apart[0]: numpy and scipy are to be kept apart, "
+        "and plan.layers.data.distributions puts both into one layer"
+    )
