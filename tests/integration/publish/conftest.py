@@ -84,9 +84,8 @@ class Shop:
             Runtime="python3.13",
             Role=ROLE,
             Handler="app.handler",
-            Code={"ZipFile": b"code"},
             Layers=list(layers),
-            **more,
+            **{"Code": {"ZipFile": b"code"}, **more},
         )
 
     def layers_of(self, name: str, region: str = "eu-west-1", **more: Any) -> list[str]:
