@@ -1,0 +1,1 @@
+"""How good a plan is: a bound below which no plan can cost. Needs `layerforge[exact]`."""

@@ -1,0 +1,210 @@
+"""Duals that no known layer gains at, as good as there are near the best duals so far.
+
+A linear program chooses fractions of known layers so that every group finds each of its needs, in its
+slots and its space, at the least cost; its duals are what is looked for. Left to itself it leaps
+between extremes, and needs thousands of layers to settle. So duals are kept in a box around the best
+known ones (the *center*): in the program, a need may be left open, or met twice, at a price.
+
+The worth of what a group needs may move along with what its slots cost without leaving the box: that
+alone changes nothing for a group that fills its slots.
+
+Costs in the program are in MiB, as sizes are: HiGHS wants numbers near 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from layerforge.plan.exact.highs import INFINITY, Solver
+from layerforge.plan.exact.pricing import Duals
+from layerforge.plan.exact.relaxation import Flags, Numbers, Relaxation
+from layerforge.plan.problem import SCALE
+
+MIB = float(2**20)
+COST = MIB * SCALE
+# How many layers are known at most, and how many are kept then: those nearest to gaining.
+_MOST_COLUMNS = 3000
+_KEPT_COLUMNS = 1500
+# How far duals of slots and of space move, where those of needs move as far as an atom costs each user.
+_SLOT_STEP = 1.0
+_SPACE_STEP = 0.05
+
+Places = npt.NDArray[np.intp]
+
+
+class Master:
+    """The program. `center` and all duals here are in MiB, one for each row."""
+
+    def __init__(self, relaxation: Relaxation) -> None:
+        self.relaxation = relaxation
+        self.columns: list[tuple[bytes, bytes]] = []
+        self._known: set[tuple[bytes, bytes]] = set()
+        self._rows_of(relaxation)
+        self._solver = Solver()
+        self._solver.setOptionValue("simplex_strategy", 4)  # primal: new layers leave the basis feasible
+        self.center = self._first_center()
+        self._add_rows()
+        self.iterations = 0
+        self.value = 0.0
+        self.slack = 0.0
+
+    def duals(self, values: Numbers) -> Duals:
+        """Return a row's values as whole prices, rounded so that no layer gains more by it."""
+        relaxation = self.relaxation
+        worth = np.zeros(relaxation.needs.shape)
+        worth[self._need_groups, self._need_atoms] = np.floor(values[: self._slot_row] * COST)
+        singles = values[self._single_row :] * COST
+        worth[relaxation.single] = np.floor(singles[:, None] * self._parts[relaxation.single])
+        slot = np.zeros(len(relaxation.slots))
+        slot[~relaxation.single] = np.ceil(values[self._slot_row : self._space_row] * COST)
+        return Duals(worth=worth, slot=slot, space=values[self._space_row : self._single_row] * SCALE)
+
+    def add(self, layers: Iterable[tuple[Flags, Flags]]) -> int:
+        """Take layers into the program, as (atoms, groups); return how many were unknown."""
+        costs, starts, places, entries = [], [], [], []
+        filled = 0
+        for atoms, users in layers:
+            key = atoms.tobytes(), users.tobytes()
+            if key in self._known or not users.any():
+                continue
+            self._known.add(key)
+            self.columns.append(key)
+            cost, where, what = self._column(atoms, users)
+            costs.append(cost)
+            starts.append(filled)
+            places.append(where)
+            entries.append(what)
+            filled += len(where)
+        if costs:
+            self._add_columns(np.array(costs), starts, np.concatenate(places), np.concatenate(entries))
+        return len(costs)
+
+    def solve(self, radius: float) -> Numbers:
+        """Return the best duals in the box; what they would prove is in `value`."""
+        shifted = self._shifted(self.center)
+        upper = shifted + radius * self._steps
+        lower = shifted - radius * self._steps
+        lower[self._slot_row :] = np.maximum(lower[self._slot_row :], 0.0)
+        places = np.arange(2 * self._count, dtype=np.int32)
+        self._solver.changeColsCost(len(places), places, np.concatenate([upper, -lower]))
+        self._solver.run()
+        info = self._solver.getInfo()
+        solution = self._solver.getSolution()
+        self.iterations = max(0, info.simplex_iteration_count)
+        self.value = info.objective_function_value
+        self.slack = float(np.max(np.array(solution.col_value)[: 2 * self._count], initial=0.0))
+        values: Numbers = np.maximum(np.array(solution.row_dual), 0.0)
+        return values
+
+    def tidy(self) -> None:
+        """Forget the layers that are farthest from gaining, where many are known."""
+        if len(self.columns) <= _MOST_COLUMNS:
+            return
+        reduced = np.array(self._solver.getSolution().col_dual)[2 * self._count :]
+        reduced = np.concatenate([reduced, np.zeros(len(self.columns) - len(reduced))])
+        dropped = np.sort(np.argsort(reduced, kind="stable")[_KEPT_COLUMNS:])
+        self._solver.deleteCols(len(dropped), (dropped + 2 * self._count).astype(np.int32))
+        gone = set(dropped.tolist())
+        self.columns = [key for position, key in enumerate(self.columns) if position not in gone]
+        self._known = set(self.columns)
+
+    def _rows_of(self, relaxation: Relaxation) -> None:
+        """Number the rows: each need, then slots, then space, then groups of one slot as a whole."""
+        free = ~relaxation.single
+        self._need_groups, self._need_atoms = np.nonzero(relaxation.needs & free[:, None])
+        self._need_row = np.full(relaxation.needs.shape, -1, dtype=np.intp)
+        self._need_row[self._need_groups, self._need_atoms] = np.arange(len(self._need_groups))
+        groups = len(relaxation.slots)
+        self._slot_row = len(self._need_groups)
+        self._space_row = self._slot_row + int(free.sum())
+        self._single_row = self._space_row + groups
+        self._count = self._single_row + int(relaxation.single.sum())
+        self._slot_rows = np.full(groups, -1, dtype=np.intp)
+        self._slot_rows[free] = np.arange(self._slot_row, self._space_row)
+        self._single_rows = np.full(groups, -1, dtype=np.intp)
+        self._single_rows[relaxation.single] = np.arange(self._single_row, self._count)
+        needed = relaxation.needs * np.maximum(relaxation.sizes, 1.0)
+        self._parts = needed / needed.sum(axis=1, keepdims=True)
+        along = self._parts * relaxation.slots[:, None]
+        self._along = along[self._need_groups, self._need_atoms]
+        self._slot_of_need = self._slot_rows[self._need_groups]
+
+    def _first_center(self) -> Numbers:
+        """Let every atom be paid for once, in equal parts by those that need it."""
+        relaxation = self.relaxation
+        part = relaxation.needs * relaxation.stored / relaxation.needs.sum(axis=0) / COST
+        center = np.zeros(self._count)
+        center[: self._slot_row] = part[self._need_groups, self._need_atoms]
+        center[self._single_row :] = part.sum(axis=1)[relaxation.single]
+        steps = np.zeros(self._count)
+        steps[: self._slot_row] = center[: self._slot_row]
+        steps[self._slot_row : self._space_row] = _SLOT_STEP
+        steps[self._space_row : self._single_row] = _SPACE_STEP
+        steps[self._single_row :] = np.maximum(1.0, center[self._single_row :])
+        self._steps = steps
+        return center
+
+    def _shifted(self, values: Numbers) -> Numbers:
+        shifted = values.copy()
+        shifted[: self._slot_row] -= self._along * values[self._slot_of_need]
+        return shifted
+
+    def _add_rows(self) -> None:
+        relaxation = self.relaxation
+        sides = np.ones(self._count)
+        sides[self._slot_row : self._space_row] = -relaxation.slots[~relaxation.single]
+        sides[self._space_row : self._single_row] = -relaxation.spare / MIB
+        nothing = np.array([], dtype=np.int32)
+        self._solver.addRows(
+            self._count, sides, np.full(self._count, INFINITY), 0, nothing, nothing, np.array([], dtype=float)
+        )
+        self.sides = sides
+        needs = self._slot_row
+        places = np.empty(self._count + needs, dtype=np.int32)
+        entries = np.ones(self._count + needs)
+        places[: 2 * needs : 2] = np.arange(needs)
+        places[1 : 2 * needs : 2] = self._slot_of_need
+        entries[1 : 2 * needs : 2] = -self._along
+        places[2 * needs :] = np.arange(needs, self._count)
+        starts = [*range(0, 2 * needs, 2), *range(2 * needs, self._count + needs)]
+        for sign in (1.0, -1.0):
+            self._add_columns(np.zeros(self._count), starts, places, sign * entries)
+
+    def _add_columns(
+        self, costs: Numbers, starts: list[int], places: npt.NDArray[np.integer], entries: Numbers
+    ) -> None:
+        count = len(costs)
+        self._solver.addCols(
+            count,
+            costs,
+            np.zeros(count),
+            np.full(count, INFINITY),
+            len(places),
+            np.array(starts, dtype=np.int32),
+            places.astype(np.int32),
+            entries,
+        )
+
+    def _column(self, atoms: Flags, users: Flags) -> tuple[float, Places, Numbers]:
+        """Cost, rows and entries of a layer."""
+        relaxation = self.relaxation
+        groups = np.flatnonzero(users)
+        chosen = np.flatnonzero(atoms)
+        excess = relaxation.excess[np.ix_(groups, chosen)].sum()
+        cost = (relaxation.stored[chosen].sum() + relaxation.layer + excess) / COST
+        rows = self._need_row[np.ix_(groups, chosen)]
+        met = rows[rows >= 0]
+        slots = self._slot_rows[groups]
+        slots = slots[slots >= 0]
+        singles = self._single_rows[groups]
+        singles = singles[singles >= 0]
+        foreign = relaxation.foreign[np.ix_(groups, chosen)].sum(axis=1) / MIB
+        heavy = foreign > 0
+        where = np.concatenate([met, slots, self._space_row + groups[heavy], singles])
+        what = np.concatenate(
+            [np.ones(len(met)), -np.ones(len(slots)), -foreign[heavy], np.ones(len(singles))]
+        )
+        return float(cost), where, what

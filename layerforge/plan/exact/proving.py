@@ -1,0 +1,85 @@
+"""The one door to a cost below which there is no plan.
+
+Column generation. Layers are far too many to be written down, so a linear program knows some of them,
+and its duals say which others would pay (`pricing`). That is answered exactly, in sums of whole
+numbers: so a bound holds whatever the linear program rounds. Where layers still gain at some duals,
+a small part of their cost, the duals are scaled down by that part, and prove as much less.
+
+Work is counted in steps, not by a clock: the same bound comes out on a slow machine, only later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from layerforge.errors import ToolError
+from layerforge.plan.problem import Layer, Problem, cost_of
+
+# What rounding leaves open: plans that differ by less than this part are one to us.
+_TOLERANCE = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proof:
+    """A plan, and below what no plan of the problem costs; both in thousandths of a byte.
+
+    `optimal`: no plan costs less than this one by a millionth. `steps`: how many were taken.
+    """
+
+    layers: tuple[Layer, ...]
+    cost: int
+    lower_bound: int
+    steps: int
+
+    @property
+    def optimal(self) -> bool:
+        """Whether nothing is left to be gained but what rounding may hide."""
+        return self.cost - self.lower_bound <= self.cost // _TOLERANCE
+
+    @property
+    def gap(self) -> float:
+        """What part of the cost a better plan could save at most: 0.001 is a tenth of a percent."""
+        return max(0.0, 1 - self.lower_bound / self.cost) if self.cost > 0 else 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """How long to look: `steps` of the linear program, and `work` (about a billionth of a second each)."""
+
+    steps: int = 5000
+    work: int = 60_000_000_000
+
+
+def prove(
+    problem: Problem,
+    start: Sequence[Layer],
+    *,
+    limits: Limits | None = None,
+    progress: Callable[[float], None] = lambda _gap: None,
+) -> Proof:
+    """Bound the cost of all plans from below. `start` is a plan, which the bound is held against.
+
+    The bound holds for the whole problem. What `relaxation` leaves out (prices of change, `apart`,
+    `most_layers`) makes it weaker, never wrong. `progress` gets the gap, as a part of the cost.
+
+    Raises ToolError if HiGHS is not installed.
+    """
+    _require_solver()
+    from layerforge.plan.exact.bounding import bound_cost
+
+    cost = cost_of(problem, start).total
+    bound, steps = bound_cost(problem, start, cost=cost, limits=limits or Limits(), progress=progress)
+    return Proof(layers=tuple(start), cost=cost, lower_bound=bound, steps=steps)
+
+
+def _require_solver() -> None:
+    try:
+        import highspy
+    except ImportError as error:
+        raise ToolError(
+            "a proof needs HiGHS, which is not installed",
+            details=(str(error),),
+            hint="pip install 'layerforge[exact]'",
+        ) from error
+    del highspy
