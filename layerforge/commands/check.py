@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from layerforge.cache import Cache
+from layerforge.commands.findings_format import FORMATS, FindingsFormat
 from layerforge.commands.options import Options, common_options
 from layerforge.commands.pipeline import findings_document
-from layerforge.errors import EXIT_LIMIT, EXIT_OK, EXIT_VERIFICATION, BuildError
+from layerforge.errors import EXIT_LIMIT, EXIT_OK, EXIT_VERIFICATION, BuildError, LayerforgeError
 from layerforge.model.codec import decode, encode
 from layerforge.model.counts import count
 from layerforge.model.finding import Finding, Severity
@@ -38,6 +39,7 @@ class Verdict:
 
     findings: tuple[Finding, ...]
     functions: int
+    names: tuple[str, ...]
     largest: str
     largest_size: int
     limit: int
@@ -58,25 +60,55 @@ class Verdict:
     is_flag=True,
     help="First read libraries and versions out of the run images, into layerforge-runtimes.toml.",
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="text",
+    help="How findings are written: github (annotations), sarif, junit, or as text.",
+)
+@click.option(
+    "--output-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where what --format says goes, beside the text; stdout if not given.",
+)
 @common_options
-def command(options: Options, *, folder: Path | None, probe: bool) -> int:
+def command(
+    options: Options, *, folder: Path | None, probe: bool, form: str, output_file: Path | None
+) -> int:
     """Hold every function against Lambda's limits and your budgets, and look into what was built.
 
     Reads the lock, the templates, the code and the zips that are there; needs neither network nor a
     resolver. Exit 3 if the lock is stale, 5 if a limit is exceeded, 8 if what was built would fail.
     """
+    shape = _shape(options, form, output_file)
     cache = Cache()
-    if probe:
-        _probe(options, cache)
-    verdict, built = find_verdicts(options, cache, folder)
+    try:
+        if probe:
+            _probe(options, cache)
+        verdict, built = find_verdicts(options, cache, folder)
+    except LayerforgeError as error:
+        shape.write_error(options, error)
+        raise
     findings = (*verdict.findings, *(built.findings if built else ()))
-    options.output.findings(findings)
-    options.output.result(
-        lambda: _document(verdict, built, findings), lambda: _summary(verdict, _errors(findings))
-    )
+    shape.write(options, findings, functions=verdict.names)
+    if form == "text" or output_file:
+        options.output.findings(findings)
+        options.output.result(
+            lambda: _document(verdict, built, findings), lambda: _summary(verdict, _errors(findings))
+        )
     if _errors(verdict.findings):
         return EXIT_LIMIT
     return EXIT_VERIFICATION if _errors(findings) else EXIT_OK
+
+
+def _shape(options: Options, form: str, file: Path | None) -> FindingsFormat:
+    if file and form == "text":
+        raise click.UsageError(f"--output-file needs --format ({', '.join(FORMATS[1:])}).")
+    if options.output.as_json and form != "text" and file is None:
+        raise click.UsageError("--json and --format exclude each other, unless --output-file is given.")
+    return FindingsFormat(name=form, file=file)
 
 
 def _probe(options: Options, cache: Cache) -> None:
@@ -185,6 +217,7 @@ def _judge(project: Project, code_sizes: dict[str, int], output: Path) -> Verdic
             *find_license_problems(planned.demands, locks, project.settings.licenses),
         ),
         functions=len(planned.plan.functions),
+        names=tuple(sorted(one.function for one in planned.plan.functions)),
         largest=largest.function if largest else "",
         largest_size=largest.unzipped_size if largest else 0,
         limit=largest.limit if largest else project.settings.limits.unzipped,

@@ -110,3 +110,18 @@ def test_commits_over_the_limit_are_refused(make_wheel: MakeWheel, tmp_path: Pat
     unrelated = git("commit", "--message", "notes", cwd=root, env=environment)
     assert unrelated.returncode == 0
     assert "(no files to check)" in unrelated.stderr
+
+    # Where requirements change, the other hook writes the lock, and the commit is to be made again with it.
+    config = root / ".pre-commit-config.yaml"
+    config.write_text(config.read_text().replace("layerforge-check", "layerforge-lock"))
+    requirements.write_text(requirements.read_text().replace("light\nmiddle", "light"))
+    succeeded(git("add", "--all", cwd=root))
+    locked = git("commit", "--message", "lighter", cwd=root, env=environment)
+    assert locked.returncode == 1, locked.stdout + locked.stderr
+    assert "- hook id: layerforge-lock" in locked.stderr
+    assert "files were modified by this hook" in locked.stderr
+    (lock,) = root.glob("pylock.*.toml")
+    assert "heavy" not in lock.read_text()
+    succeeded(git("add", "--all", cwd=root))
+    again = git("commit", "--message", "lighter", cwd=root, env=environment)
+    assert again.returncode == 0, again.stdout + again.stderr

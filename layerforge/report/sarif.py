@@ -1,0 +1,55 @@
+"""Findings as SARIF 2.1.0, which GitHub's code scanning and others read.
+
+Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from layerforge import __version__
+from layerforge.report.located import Located
+
+_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+
+def format_sarif(located: Sequence[Located], *, fallback: str) -> str:
+    """One run. What has no place of its own is put at `fallback`: code scanning refuses what has none."""
+    codes = sorted({one.finding.code for one in located})
+    run = {
+        "tool": {
+            "driver": {
+                "name": "layerforge",
+                "semanticVersion": __version__,
+                "rules": [{"id": code, "name": _rule_name(code)} for code in codes],
+            }
+        },
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(one, codes, fallback) for one in located],
+    }
+    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _rule_name(code: str) -> str:
+    """`unzipped-size` is `UnzippedSize`: the standard asks for names in that form."""
+    return "".join(word.capitalize() for word in code.split("-"))
+
+
+def _result(one: Located, codes: Sequence[str], fallback: str) -> dict[str, Any]:
+    finding = one.finding
+    uri = quote((one.path or fallback).encode(errors="surrogateescape"))
+    place: dict[str, Any] = {"artifactLocation": {"uri": uri}}
+    if one.line:
+        place["region"] = {"startLine": one.line}
+    return {
+        "ruleId": finding.code,
+        "ruleIndex": codes.index(finding.code),
+        "level": finding.severity.value,
+        "message": {"text": one.text},
+        "locations": [{"physicalLocation": place, "logicalLocations": [{"name": finding.subject}]}],
+        # Sizes in the sentence change with every version: the same problem stays the same alert.
+        "partialFingerprints": {"layerforge/v1": f"{finding.code}:{finding.subject}"},
+    }
