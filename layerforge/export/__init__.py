@@ -1,0 +1,1 @@
+"""Manifest -> what other tools deploy: CloudFormation, Terraform, CDK, SSM, JSON, shell variables."""
