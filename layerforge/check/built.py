@@ -14,11 +14,14 @@ from layerforge.cache import Cache
 from layerforge.check.collisions import find_collisions_between, find_collisions_in, find_twice
 from layerforge.check.contents import BuiltFunction, ZipContents
 from layerforge.check.identical import find_identical_between, find_identical_in, wasted_bytes
+from layerforge.check.import_findings import make_import_findings
 from layerforge.check.native import find_native_problems
 from layerforge.check.problems import Problem, make_findings
 from layerforge.check.reading import UnreadableZipError, ZipFile, read_contents
 from layerforge.check.shadowing import find_shadowed_layers, find_shadowed_sdk, find_shadowed_stdlib
+from layerforge.check.unused import Declared, ImportVerdict, judge_imports
 from layerforge.check.verdicts import BuiltVerdict, Judging, NativeSummary
+from layerforge.check.zip_texts import ZipTexts
 from layerforge.errors import BuildError
 from layerforge.model.artifact import Manifest
 from layerforge.model.counts import count
@@ -33,16 +36,28 @@ _KINDS_TOLD = ("GLIBC", "GLIBCXX", "CXXABI", "GCC")
 
 
 def judge_built(
-    manifest: Manifest, judging: Judging, cache: Cache, *, jobs: int, progress: Progress
+    manifest: Manifest,
+    judging: Judging,
+    cache: Cache,
+    *,
+    jobs: int,
+    progress: Progress,
+    declared: Mapping[str, Declared] | None = None,
 ) -> BuiltVerdict:
     """Read every zip of the manifest and say what is wrong.
 
-    Raises BuildError if one is not there, or not the manifest's.
+    `declared` by function: imports are held against it. Raises BuildError if a zip is not there, or not
+    the manifest's.
     """
-    contents, unreadable = _read_all(list(_zip_files(manifest, judging.folder)), cache, jobs, progress)
+    zips = list(_zip_files(manifest, judging.folder))
+    contents, unreadable = _read_all(zips, cache, jobs, progress)
     functions = tuple(_functions(manifest, contents))
     problems = _Judge(functions, judging.probed or {}).run()
-    findings = make_findings([*problems, *unreadable], judging.ignored)
+    imports = _judge_imports(manifest, functions, zips, contents, declared or {}, progress)
+    findings = (
+        *make_findings([*problems, *unreadable], judging.ignored),
+        *make_import_findings(imports, declared or {}, judging.ignored),
+    )
     natives = [summary for _, one in sorted(contents.items()) if (summary := _summarise(one))]
     return BuiltVerdict(findings=findings, natives=tuple(natives))
 
@@ -83,6 +98,36 @@ def _read_all(
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
     return contents, unreadable
+
+
+def _judge_imports(
+    manifest: Manifest,
+    functions: Sequence[BuiltFunction],
+    zips: Sequence[ZipFile],
+    contents: Mapping[tuple[bool, str], ZipContents],
+    declared: Mapping[str, Declared],
+    progress: Progress,
+) -> dict[str, ImportVerdict]:
+    """The imports of functions whose zips could all be looked into: nothing is known of the others."""
+    whole = [
+        one
+        for one in functions
+        if one.code and one.name in declared and len(one.layers) == len(manifest.functions[one.name].layers)
+    ]
+    if not whole:
+        return {}
+    files = {
+        contents[one.is_code, one.name].label: one for one in zips if (one.is_code, one.name) in contents
+    }
+    verdicts = {}
+    with (
+        ZipTexts(files) as texts,
+        progress.task("following imports", total=len(whole), unit="items") as advance,
+    ):
+        for one in whole:
+            verdicts[one.name] = judge_imports(one, declared[one.name], texts.read)
+            advance(1)
+    return verdicts
 
 
 def _unreadable(one: ZipFile, error: UnreadableZipError) -> Problem:

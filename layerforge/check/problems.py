@@ -43,11 +43,16 @@ class Problem:
         """Whether one of `patterns` (`CODE`, or `CODE:GLOB`) means it."""
         owner = self.owner.split(" ")[0] if self.owner else ""
         names = (self.path, self.path.rpartition("/")[2], owner, self.owner or "", self.zip, *self.names)
-        for pattern in patterns:
-            code, colon, glob = pattern.partition(":")
-            if code == self.code and (not colon or any(fnmatch.fnmatchcase(name, glob) for name in names)):
-                return True
-        return False
+        return is_ignored(patterns, self.code, names)
+
+
+def is_ignored(patterns: Iterable[str], code: str, names: Iterable[str]) -> bool:
+    """Whether one of `patterns` (`CODE`, or `CODE:GLOB`) means what has this code, by one of its names."""
+    for pattern in patterns:
+        meant, colon, glob = pattern.partition(":")
+        if meant == code and (not colon or any(fnmatch.fnmatchcase(name, glob) for name in names)):
+            return True
+    return False
 
 
 def make_findings(problems: Iterable[Problem], ignored: Sequence[str] = ()) -> tuple[Finding, ...]:

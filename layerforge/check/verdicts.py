@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _KIND = "built"
 # Raise it when the same zips would be judged differently.
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,16 +50,20 @@ class BuiltVerdict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Judging:
-    """What a judgement depends on beside the manifest. `probed` by target name."""
+    """What a judgement depends on beside the manifest. `probed` by target name.
+
+    `declared` names the state of what functions ask for: handlers, requirements, locks.
+    """
 
     folder: Path
     ignored: tuple[str, ...] = ()
     probed: Mapping[str, ProbedRuntime] | None = None
+    declared: str = ""
 
     def key(self, manifest_sha256: str) -> str:
         """Names a judgement: equal keys, equal verdicts."""
         probed = sorted((name, repr(one)) for name, one in (self.probed or {}).items())
-        text = repr((_FORMAT, __version__, manifest_sha256, sorted(self.ignored), probed))
+        text = repr((_FORMAT, __version__, manifest_sha256, sorted(self.ignored), probed, self.declared))
         return hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import Project
 
 if TYPE_CHECKING:
+    from layerforge.check.unused import Declared
     from layerforge.check.verdicts import BuiltVerdict, Judging, NativeSummary
     from layerforge.model.artifact import Manifest
 
@@ -39,7 +41,12 @@ def check_built(
         from layerforge.check.built import judge_built
 
         verdict = judge_built(
-            manifest or read_manifest(path), judging, cache, jobs=options.jobs, progress=options.output
+            manifest or read_manifest(path),
+            judging,
+            cache,
+            jobs=options.jobs,
+            progress=options.output,
+            declared=read_declared(project),
         )
         remember_verdict(cache, key, verdict)
     return verdict
@@ -54,7 +61,39 @@ def make_judging(project: Project, folder: Path) -> Judging:
         from layerforge.native.probed import read_probed
 
         probed = read_probed(project.root)
-    return Judging(folder=folder, ignored=project.settings.ignored, probed=probed)
+    return Judging(
+        folder=folder, ignored=project.settings.ignored, probed=probed, declared=_declared_state(project)
+    )
+
+
+def _declared_state(project: Project) -> str:
+    """Names what `read_declared` would find, without reading locks."""
+    from layerforge.resolve.lock_files import lock_paths
+
+    locks = [(path.name, sha256_of(path)) for path in lock_paths(project.root)]
+    asked = [(one.name, one.handler, one.source) for one in project.functions]
+    text = repr((locks, asked, project.settings.runtime_provided))
+    return hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()
+
+
+def read_declared(project: Project) -> dict[str, Declared]:
+    """What each function asks for, and what the locks make of it, by function."""
+    from layerforge.check.unused import Declared
+    from layerforge.resolve.lockfile import read_locks
+
+    functions = {one.name: one for one in project.functions}
+    return {
+        roots.function: Declared(
+            handler=functions[roots.function].handler,
+            source=functions[roots.function].source,
+            roots=roots.roots,
+            distributions=lock.by_name(),
+            runtime_provided=project.settings.runtime_provided,
+        )
+        for lock in read_locks(project.root)
+        for roots in lock.functions
+        if roots.function in functions
+    }
 
 
 def exit_code(findings: Iterable[Finding]) -> int:

@@ -44,9 +44,9 @@ def shop(tmp_path: Path, local_index: LocalIndex, make_wheel: MakeWheel) -> Shop
     local_index.add(make_wheel("cv-headless", files={"cv2/__init__.py": "bb", "cv2/x.py": "bb"}))
     shop = Shop(root=tmp_path / "shop", index=local_index)
     shop.write("layerforge.toml", CONFIG)
-    for name, requirements in {"orders": "vision\n", "billing": "greeter\n"}.items():
-        shop.write(f"functions/{name}/requirements.in", requirements)
-        shop.write(f"functions/{name}/app.py", "def handler(event, context): ...\n")
+    for name, required in {"orders": "vision", "billing": "greeter"}.items():
+        shop.write(f"functions/{name}/requirements.in", f"{required}\n")
+        shop.write(f"functions/{name}/app.py", f"import {required}\n\ndef handler(event, context): ...\n")
     return shop
 
 
@@ -77,6 +77,19 @@ def test_json_carries_native_code_and_findings(shop: Shop) -> None:
         assert native["highest_versions"] == ["GLIBC_2.17"]
         assert (native["files"], native["copied_bytes"], native["machines"]) == (1, 0, ["x86_64"])
     assert ended.document["built"] == "current"
+
+
+def test_imports_are_held_against_requirements(shop: Shop) -> None:
+    shop.write("layerforge.toml", f'{CONFIG}[check]\nignore = ["missing-library"]\n')
+    shop.write("functions/billing/app.py", "import yaml\n\ndef handler(event, context): ...\n")
+    expected = [
+        ("missing-import", "functions/billing/app.py:1"),
+        ("unused-requirement", "functions/billing/requirements.in:1"),
+    ]
+    for command in ("build", "check"):
+        ended = shop.run(command, "--json")
+        assert ended.code == 0
+        assert [(one["code"], one["where"]) for one in ended.document["findings"]] == expected
 
 
 @pytest.mark.parametrize("pattern", ["missing-library", "missing-library:libGL.*", "missing-library:vision"])
