@@ -128,7 +128,7 @@ def code_values(function: ast.AST) -> list[ast.expr]:
         place = {"_Cause": 0, "gate_error": 0, "_problem": 2}.get(name)
         if place is not None and len(call.args) > place:
             found.append(call.args[place])
-        if name in ("Finding", "Problem"):
+        if name in ("Finding", "Problem", "_Told"):
             found += [keyword.value for keyword in call.keywords if keyword.arg == "code"]
     return found
 
