@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,9 @@ from layerforge.model.planning import EFFORTS
 
 if TYPE_CHECKING:
     from layerforge.model.function import Project
+    from layerforge.model.progress import Progress
     from layerforge.plan.alternatives import Explanation
+    from layerforge.plan.bound import Bound
     from layerforge.plan.changes import PlanChanges
     from layerforge.plan.costs import Baselines, PlanCost
 
@@ -40,6 +42,7 @@ class _Shown:
     planned: Planned
     cost: PlanCost
     baselines: Baselines
+    bound: Bound | None = None
     changes: PlanChanges | None = None
     explanation: Explanation | None = None
 
@@ -62,14 +65,30 @@ class _Shown:
     type=click.Choice(EFFORTS),
     help="How long to look for a better plan; the config's, if not given.",
 )
+@click.option(
+    "--prove",
+    is_flag=True,
+    help="Also prove how much cheaper another plan could be at most; needs layerforge[exact].",
+)
 @common_options
 def command(
-    options: Options, *, locked: bool, explain: str | None, diff: str | None, replan: bool, effort: str | None
+    options: Options,
+    *,
+    locked: bool,
+    explain: str | None,
+    diff: str | None,
+    replan: bool,
+    effort: str | None,
+    prove: bool,
 ) -> int:
     """Show the layers that `build` would make, what each function carries, and what that costs.
 
     The plan is shown, not recorded: `lock` and `build` do that.
     """
+    if prove:
+        from layerforge.plan.exact.proving import require_solver
+
+        require_solver()
     cache = Cache()
     project = read_project(options, cache)
     _check_function(project, explain)
@@ -80,6 +99,8 @@ def command(
         project, done.locks, code_sizes, replan=replan, effort=effort, progress=options.output
     )
     shown = _look(project, planned, explain=explain, diff=diff)
+    if prove:
+        shown = replace(shown, bound=_prove(project, shown, options.output))
     findings = (*done.findings, *planned.findings)
     options.output.findings((*done.remarks, *planned.findings))
     options.output.result(
@@ -120,6 +141,13 @@ def _look(project: Project, planned: Planned, *, explain: str | None, diff: str 
     )
 
 
+def _prove(project: Project, shown: _Shown, progress: Progress) -> Bound:
+    from layerforge.plan.bound import bound_plan
+
+    planned = shown.planned
+    return bound_plan(planned.plan, planned.demands, project.settings.plan, shown.cost, progress=progress)
+
+
 def _compare(project: Project, planned: Planned, file: str) -> PlanChanges:
     """Against `file`; or against the last build, or the recorded plan where there is none."""
     from layerforge.commands.planning import read_plan_of
@@ -135,12 +163,13 @@ def _text(shown: _Shown, project: Project, width: int | None) -> str:
 
     if shown.explanation is not None:
         return format_explanation(shown.explanation, width=width)
+    cost = format_cost(shown.cost, shown.baselines, shown.bound)
     if shown.changes is not None:
-        return f"{format_changes(shown.changes, width=width)}\n{format_cost(shown.cost, shown.baselines)}"
+        return f"{format_changes(shown.changes, width=width)}\n{cost}"
     tables = format_tables(
         *rows_of_plan(shown.planned.plan), limit=project.settings.limits.unzipped, width=width
     )
-    return f"{tables}\n\n{format_cost(shown.cost, shown.baselines)}"
+    return f"{tables}\n\n{cost}"
 
 
 def _document(shown: _Shown) -> dict[str, Any]:
@@ -149,7 +178,7 @@ def _document(shown: _Shown) -> dict[str, Any]:
     return {
         **_plan_document(shown.planned),
         **cost_document(shown.cost, shown.baselines),
-        "lower_bound": None,
+        "lower_bound": None if shown.bound is None else shown.bound.lower,
         **({"changes": changes_document(shown.changes)} if shown.changes else {}),
         **({"explanation": explanation_document(shown.explanation)} if shown.explanation else {}),
     }

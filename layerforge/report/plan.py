@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -9,15 +10,18 @@ from typing import Any
 from layerforge.model.counts import count, some_of
 from layerforge.model.sizes import format_size
 from layerforge.plan.alternatives import Alternative, Explanation, TakenLayer
+from layerforge.plan.bound import Bound
 from layerforge.plan.changes import FunctionChange, LayerChange, PlanChanges
 from layerforge.plan.costs import Baselines, PlanCost
 from layerforge.report.columns import AnyColumn, Column, ListColumn, lay_out
 
 NO_BOUND = "no bound was asked for"
+# Less than this part of the cost is what rounding hides.
+_PROVEN = 1e-6
 _SIGNS = {"new": "+", "gone": "-", "changed": "~", "upgraded": "^"}
 
 
-def format_cost(cost: PlanCost, baselines: Baselines) -> str:
+def format_cost(cost: PlanCost, baselines: Baselines, bound: Bound | None = None) -> str:
     """The parts of a plan's cost, and what it saves, in a few lines."""
     parts = [f"{format_size(cost.stored)} stored"]
     if cost.carried:
@@ -27,13 +31,23 @@ def format_cost(cost: PlanCost, baselines: Baselines) -> str:
     parts.append(f"{format_size(cost.layers)} for {count(cost.count, 'layer')}")
     if cost.change:
         parts.append(f"{_size(cost.change)} for what is other than before")
-    lines = [f"cost {_size(cost.total)}: {', '.join(parts)} ({NO_BOUND})"]
+    lines = [f"cost {_size(cost.total)}: {', '.join(parts)} ({_bound(bound)})"]
     if cost.count:
         lines.append(
             f"one layer per function would cost {_against(cost, baselines.own_layers)}; "
             f"one shared layer and the rest apart {_against(cost, baselines.shared_layer)}"
         )
     return "\n".join(lines)
+
+
+def _bound(bound: Bound | None) -> str:
+    if bound is None:
+        return NO_BOUND
+    if bound.gap < _PROVEN:
+        return "proven: no plan costs less"
+    # Rounded up: never better than it is.
+    percent = math.ceil(bound.gap * 1000) / 10
+    return f"within {percent:.1f} % of the optimum: no plan costs less than {_size(bound.lower)}"
 
 
 def _against(cost: PlanCost, other: PlanCost) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.e2e.shop import Shop
 
+MB = 1_048_576
 CONFIG = 'name = "shop"\ntemplate = "template.yaml"\n'
 
 
@@ -40,3 +41,21 @@ def test_a_plan_says_what_it_costs_changes_and_why(shop: Shop) -> None:
         2,
         "error: there is no function 'Order'\nhint: did you mean Orders?\n",
     )
+
+
+def test_a_plan_is_proven_or_why_not_is_told(shop: Shop) -> None:
+    shop.write("layerforge.toml", CONFIG)
+    proven = shop.run("plan", "--prove", "--json")
+    assert proven.code == 0, proven.stderr
+    # Two targets share little here: at least two layers, and all that is stored.
+    cost = proven.document["cost"]
+    assert 2 * MB + cost["stored"] < proven.document["lower_bound"] <= cost["total"]
+    told = (
+        "proven: no plan costs less" if proven.document["lower_bound"] == cost["total"] else "of the optimum"
+    )
+    assert told in shop.run("plan", "--prove").stdout
+    shop.write("hidden/highspy.py", "raise ImportError('no highspy here')\n")
+    refused = shop.run("plan", "--prove", PYTHONPATH=str(shop.root / "hidden"))
+    assert refused.code == 6
+    assert "a proof needs HiGHS, which is not installed" in refused.stderr
+    assert "pip install 'layerforge[exact]'" in refused.stderr

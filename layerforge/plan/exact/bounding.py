@@ -24,8 +24,9 @@ _GROWTH = 2.0
 _SHRINKING = 0.8
 _FULFILLED = 0.5
 _FAILED = 0.1
-# Where a step promises no more than this part of the cost and the box does not hold it, it is over.
-_SETTLED = 1e-7
+# Where a step promises no more than this part of the cost and does not lean on the box, it is over.
+_SETTLED = 1e-5
+_LEANING = 1e-6
 
 
 def bound_cost(
@@ -82,9 +83,8 @@ class _Bounding:
         reached = float(master.sides @ values) / (1 + priced.excess)
         self._raise_bound(duals.value(self._relaxation), priced)
         found = master.add((offer.atoms, offer.users) for offer in priced.offers[:_OFFERS])
-        settled = (
-            not found and priced.complete and promised <= _SETTLED * abs(master.value) and master.slack < 1e-6
-        )
+        # What is promised without leaning on the box is all that there is, whatever layers are still unknown.
+        settled = master.slack < _LEANING and promised <= _SETTLED * abs(master.value)
         self._move(values, priced, reached=reached, promised=promised, found=found)
         master.tidy()
         return self._work(priced), settled

@@ -48,7 +48,7 @@ class Limits:
     """How long to look: `steps` of the linear program, and `work` (about a billionth of a second each)."""
 
     steps: int = 5000
-    work: int = 60_000_000_000
+    work: int = 40_000_000_000
 
 
 def prove(
@@ -65,15 +65,31 @@ def prove(
 
     Raises ToolError if HiGHS is not installed.
     """
-    _require_solver()
-    from layerforge.plan.exact.bounding import bound_cost
-
     cost = cost_of(problem, start).total
-    bound, steps = bound_cost(problem, start, cost=cost, limits=limits or Limits(), progress=progress)
+    bound, steps = bound_below(problem, start, cost=cost, limits=limits, progress=progress)
     return Proof(layers=tuple(start), cost=cost, lower_bound=bound, steps=steps)
 
 
-def _require_solver() -> None:
+def bound_below(
+    problem: Problem,
+    known: Sequence[Layer],
+    *,
+    cost: int,
+    limits: Limits | None = None,
+    progress: Callable[[float], None] = lambda _gap: None,
+) -> tuple[int, int]:
+    """Return a bound and how many steps it took; what is beyond `cost`, that of some plan, is not looked for.
+
+    `known` layers are worth looking at first. Raises ToolError if HiGHS is not installed.
+    """
+    require_solver()
+    from layerforge.plan.exact.bounding import bound_cost
+
+    return bound_cost(problem, known, cost=cost, limits=limits or Limits(), progress=progress)
+
+
+def require_solver() -> None:
+    """Raise ToolError if HiGHS is not installed."""
     try:
         import highspy
     except ImportError as error:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from layerforge.model.planning import PlanSettings
 from layerforge.model.previous import PreviousFunction, PreviousLayer, PreviousPlan
 from layerforge.plan.alternatives import explain
+from layerforge.plan.bound import Bound
 from layerforge.plan.changes import compare_plans
 from layerforge.plan.costs import price_baselines, price_plan
 from layerforge.plan.planner import make_layer_plan
@@ -52,6 +55,21 @@ def test_cost() -> None:
     document = cost_document(cost, baselines)
     assert document["cost"]["stored"] == 79 * MB
     assert document["baselines"]["one_layer_per_function"]["layer_count"] == 2
+
+
+@pytest.mark.parametrize(
+    ("lower", "told"),
+    [
+        (100 * MB, "proven: no plan costs less"),
+        (99.95 * MB, "within 0.1 % of the optimum: no plan costs less than 99.9 MB"),
+        (96.12 * MB, "within 3.9 % of the optimum: no plan costs less than 96.1 MB"),
+        (0, "within 100.0 % of the optimum: no plan costs less than 0 B"),
+    ],
+)
+def test_how_good_a_plan_is_known_to_be(lower: float, told: str) -> None:
+    cost, baselines = price_plan(PLAN, DEMANDS, SETTINGS, BEFORE), price_baselines(DEMANDS, SETTINGS)
+    first = format_cost(cost, baselines, Bound(lower=lower, cost=100 * MB)).splitlines()[0]
+    assert first.endswith(f"19.8 MB for what is other than before ({told})")
 
 
 def test_a_plan_without_layers_saves_nothing() -> None:
