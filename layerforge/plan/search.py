@@ -16,6 +16,7 @@ import random
 from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush
 
+from layerforge.plan.pieces import Levels, Piece, Pricing
 from layerforge.plan.problem import Layer, Problem, bits, union
 
 # A step that costs more is taken with the odds of exp(-cost / heat); the heat falls from this share of
@@ -44,109 +45,12 @@ def improve(problem: Problem, layers: Sequence[Layer], *, work: int) -> tuple[La
     return _Search(problem, layers).run(work)
 
 
-class _Piece:
-    """A layer while it is looked at: atoms, functions, bytes, cost."""
-
-    __slots__ = ("atoms", "cost", "size", "users")
-
-    def __init__(self, atoms: int, users: int, size: int, cost: int) -> None:
-        self.atoms = atoms
-        self.users = users
-        self.size = size
-        self.cost = cost
-
-
-class _Pricing:
-    """Sizes of sets of atoms and costs of layers, remembered."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self._sizes: dict[int, int] = {}
-        self._carriers: dict[int, int] = {}
-        groups: dict[int, int] = {}
-        for function, price in enumerate(problem.excess):
-            groups[price] = groups.get(price, 0) | 1 << function
-        self._groups = tuple(sorted((price, mask) for price, mask in groups.items()))
-        self._one_price = problem.excess[0] if len(groups) == 1 else None
-        self._before = {layer.atoms: layer.users for layer in problem.previous or ()}
-        everybody = (1 << len(problem.needs)) - 1
-        self._open = not any(problem.apart) and all(not everybody & ~mask for mask in problem.carriers)
-
-    def size(self, atoms: int) -> int:
-        """Bytes."""
-        size = self._sizes.get(atoms)
-        if size is None:
-            size = self._sizes[atoms] = self.problem.size(atoms)
-        return size
-
-    def excess(self, users: int) -> int:
-        """Price of a byte that all these functions carry."""
-        if self._one_price is not None:
-            return self._one_price * users.bit_count()
-        return sum(price * (users & mask).bit_count() for price, mask in self._groups)
-
-    def cost(self, atoms: int, users: int, size: int) -> int:
-        """Of a layer, as if all that is in it were excess: what is needed costs the same in any plan."""
-        prices = self.problem.prices
-        cost = size * (prices.stored + self.excess(users)) + prices.layer
-        if self.problem.previous is None:
-            return cost
-        before = self._before.get(atoms)
-        added = users & ~(before or 0) & self.problem.known
-        return cost + prices.attached * added.bit_count() + (prices.renewed * size if before is None else 0)
-
-    def piece(self, atoms: int, users: int) -> _Piece:
-        """A layer with its size and cost."""
-        size = self.size(atoms)
-        return _Piece(atoms, users, size, self.cost(atoms, users, size))
-
-    def carriers(self, atoms: int) -> int:
-        """Functions that may take a layer of these atoms: none if two of them are to be kept apart."""
-        if self._open:
-            return -1
-        mask = self._carriers.get(atoms)
-        if mask is None:
-            mask = -1
-            for atom in bits(atoms):
-                mask &= 0 if self.problem.apart[atom] & atoms else self.problem.carriers[atom]
-            self._carriers[atoms] = mask
-        return mask
-
-
-class _Levels:
-    """Sets of functions by how often they are counted: `at_least[k]` were counted k times or more."""
-
-    def __init__(self, everybody: int) -> None:
-        self.at_least = [everybody]
-
-    def count(self, users: int) -> None:
-        """Count functions once more."""
-        levels = self.at_least
-        levels.append(0)
-        for level in range(len(levels) - 1, 0, -1):
-            levels[level] |= levels[level - 1] & users
-        if not levels[-1]:
-            levels.pop()
-
-    def discount(self, users: int) -> None:
-        """Count functions once less."""
-        levels = self.at_least
-        for level in range(1, len(levels)):
-            above = levels[level + 1] if level + 1 < len(levels) else 0
-            levels[level] = levels[level] & ~users | above & users
-
-    def beyond(self, slots: Sequence[tuple[int, int]]) -> int:
-        """Functions that were counted more often than they have slots (`slots`: number, functions)."""
-        levels = self.at_least
-        return union(mask & levels[number + 1] for number, mask in slots if number + 1 < len(levels))
-
-
 class _Search:
     """Layers that are changed step by step."""
 
     def __init__(self, problem: Problem, layers: Sequence[Layer]) -> None:
         self.problem = problem
-        self.pricing = _Pricing(problem)
+        self.pricing = Pricing(problem)
         self.chance = random.Random(_SEED).random  # noqa: S311 - the same on every machine is what is wanted
         slots: dict[int, int] = {}
         for function, room in enumerate(problem.rooms):
@@ -156,7 +60,7 @@ class _Search:
         for function, needed in enumerate(problem.needs):
             for atom in bits(needed):
                 self.needing[atom] |= 1 << function
-        self.layers: dict[int, _Piece] = {}
+        self.layers: dict[int, Piece] = {}
         self.holding: list[set[int]] = [set() for _ in problem.sizes]
         self.carried = [0] * len(problem.needs)
         self.total = 0
@@ -192,7 +96,7 @@ class _Search:
     def _found(self) -> tuple[Layer, ...]:
         return tuple(sorted(Layer(atoms=one.atoms, users=one.users) for one in self.layers.values()))
 
-    def _add(self, piece: _Piece) -> None:
+    def _add(self, piece: Piece) -> None:
         identity = self._next
         self._next += 1
         self.layers[identity] = piece
@@ -288,7 +192,7 @@ class _Search:
 
     # Laying out anew.
 
-    def _lay_out(self, chosen: Sequence[int], freed_atoms: int, freed_users: int) -> list[_Piece] | None:
+    def _lay_out(self, chosen: Sequence[int], freed_atoms: int, freed_users: int) -> list[Piece] | None:
         """What could stand in place of the chosen layers; None where slots do not suffice."""
         lacking = self._lacking(chosen)
         parts: dict[int, int] = {}
@@ -309,7 +213,7 @@ class _Search:
             _NOISE if self.chance() < _NOISY else 0.0
         )
 
-    def _pieces(self, parts: dict[int, int]) -> list[_Piece]:
+    def _pieces(self, parts: dict[int, int]) -> list[Piece]:
         """Parts as layers; what may not share one, as it is kept apart, becomes several."""
         split: dict[int, int] = {}
         for atoms, users in parts.items():
@@ -377,7 +281,7 @@ class _Search:
 
     def _free_slots(self, chosen: Sequence[int], affected: int) -> tuple[tuple[int, int], ...]:
         """Slots that other layers leave to the affected functions: number, functions."""
-        held = _Levels(affected)
+        held = Levels(affected)
         for one, piece in self.layers.items():
             if one not in chosen and piece.users & affected:
                 held.count(piece.users & affected)
@@ -390,7 +294,7 @@ class _Search:
                     free[slots - count] = free.get(slots - count, 0) | exactly & functions
         return tuple(sorted(free.items()))
 
-    def _fits(self, chosen: Sequence[int], new: Sequence[_Piece]) -> bool:
+    def _fits(self, chosen: Sequence[int], new: Sequence[Piece]) -> bool:
         """Whether bytes, rivals and the number of layers hold once `new` stands in place of the chosen."""
         most = self.problem.most_layers
         if most is not None and len(new) > len(chosen) and len(self.layers) - len(chosen) + len(new) > most:
@@ -405,7 +309,7 @@ class _Search:
             return False
         return not any(self.problem.rivals) or self._no_rivals_meet(chosen, new, change)
 
-    def _no_rivals_meet(self, chosen: Sequence[int], new: Sequence[_Piece], functions: Iterable[int]) -> bool:
+    def _no_rivals_meet(self, chosen: Sequence[int], new: Sequence[Piece], functions: Iterable[int]) -> bool:
         rest = [piece for one, piece in self.layers.items() if one not in chosen]
         for function in functions:
             held = union(piece.atoms for piece in (*rest, *new) if piece.users >> function & 1)
@@ -417,17 +321,17 @@ class _Search:
 class _Merging:
     """Unites pieces, cheapest first, while that is a gain or relieves functions that lack slots."""
 
-    def __init__(self, search: _Search, pieces: list[_Piece], free: tuple[tuple[int, int], ...]) -> None:
+    def __init__(self, search: _Search, pieces: list[Piece], free: tuple[tuple[int, int], ...]) -> None:
         self.search = search
         self.pricing = search.pricing
         self.free = free
         self.live = dict(enumerate(pieces))
-        self.levels = _Levels(union(mask for _, mask in free))
+        self.levels = Levels(union(mask for _, mask in free))
         for piece in pieces:
             self.levels.count(piece.users)
         self.over = self.levels.beyond(free)
 
-    def run(self, noise: float) -> list[_Piece] | None:
+    def run(self, noise: float) -> list[Piece] | None:
         """The layers that it ends with; None where some function has no slot left for one of its own."""
         chance, live = self.search.chance, self.live
         heap = self._pairs(noise)
@@ -464,7 +368,7 @@ class _Merging:
         heapify(heap)
         return heap
 
-    def _evaluate(self, a: _Piece, b: _Piece) -> _Found | None:
+    def _evaluate(self, a: Piece, b: Piece) -> _Found | None:
         """What uniting two pieces costs, who takes the union, and who stays with a copy of either.
 
         Where it is no gain, the cost is for each function that it relieves.
@@ -499,7 +403,7 @@ class _Merging:
             return (change / relieved, atoms, users, kept[0], kept[1]) if relieved else None
         return (float(change), atoms, users, kept[0], kept[1])
 
-    def _unite(self, a: _Piece, b: _Piece, found: _Found) -> list[_Piece]:
+    def _unite(self, a: Piece, b: Piece, found: _Found) -> list[Piece]:
         _, atoms, users, left, right = found
         self.levels.discount(a.users & b.users)
         self.over = self.levels.beyond(self.free)
