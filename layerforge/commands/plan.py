@@ -70,6 +70,12 @@ class _Shown:
     is_flag=True,
     help="Also prove how much cheaper another plan could be at most; needs layerforge[exact].",
 )
+@click.option(
+    "--what-if",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Plan the instance in a JSON file instead of a project; --effort and --prove apply.",
+)
 @common_options
 def command(
     options: Options,
@@ -80,6 +86,7 @@ def command(
     replan: bool,
     effort: str | None,
     prove: bool,
+    what_if: Path | None,
 ) -> int:
     """Show the layers that `build` would make, what each function carries, and what that costs.
 
@@ -89,6 +96,20 @@ def command(
         from layerforge.plan.exact.proving import require_solver
 
         require_solver()
+    if what_if is not None:
+        from layerforge.commands.whatif import plan_what_if
+
+        of_project = {
+            "--config": options.config is not None,
+            "--locked": locked,
+            "--explain": explain is not None,
+            "--diff": diff is not None,
+            "--replan": replan,
+        }
+        for option, given in of_project.items():
+            if given:
+                raise click.UsageError(f"--what-if and {option} exclude each other.")
+        return plan_what_if(what_if, options, effort=effort, prove=prove)
     cache = Cache()
     project = read_project(options, cache)
     _check_function(project, explain)

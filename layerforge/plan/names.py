@@ -11,6 +11,8 @@ from layerforge.model.plan import Item
 
 # botocore: LayerName is 1 to 140 characters, [a-zA-Z0-9-_]+.
 NAME_LIMIT = 140
+# Fewer functions than this have nothing that one would call their base.
+LEAST_FOR_BASE = 3
 _NOT_ALLOWED = re.compile(r"[^a-zA-Z0-9_-]+")
 _DIGEST_LENGTH = 8
 

@@ -17,13 +17,10 @@ from layerforge.plan.inheritance import Heir, inherit_names
 from layerforge.plan.instance import Instance, make_instance
 from layerforge.plan.keeping import Kept, keep_plan
 from layerforge.plan.named import Fixed, FixedLayer, fix_layers
-from layerforge.plan.names import name_layer, name_layers
+from layerforge.plan.names import LEAST_FOR_BASE, name_layer, name_layers
 from layerforge.plan.problem import Layer, Problem, cost_of
 from layerforge.plan.separation import relieve
 from layerforge.plan.solving import Effort, solve
-
-# Fewer functions than this have nothing that one would call their base.
-_LEAST_FOR_BASE = 3
 
 
 def make_layer_plan(
@@ -166,7 +163,7 @@ def _name(
 def _is_base(heir: Heir, demands: Sequence[Demand]) -> bool:
     """Whether every function that could take a layer takes it."""
     could = {demand.function for demand in demands if demand.needs and demand.target in heir.targets}
-    return len(could) >= _LEAST_FOR_BASE and could == heir.functions
+    return len(could) >= LEAST_FOR_BASE and could == heir.functions
 
 
 def _plan_function(demand: Demand, layers: Iterable[PlannedLayer], infeasible: str | None) -> FunctionPlan:

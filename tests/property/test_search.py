@@ -14,6 +14,7 @@ from layerforge.plan.merging import merge_atoms
 from layerforge.plan.problem import SCALE, Layer, Problem, Room, bits, cost_of, union, violations
 from layerforge.plan.search import improve
 from layerforge.plan.solving import Effort, solve
+from tests.plan_checker import check_solution
 
 MB = 1_048_576
 
@@ -79,6 +80,7 @@ def test_what_is_found_serves_everybody_and_costs_no_more_than_merging(problem: 
         return
     found = improve(problem, merged, work=4_000)
     assert violations(problem, found) == ()
+    check_solution(problem, found)
     assert cost_of(problem, found).total <= cost_of(problem, merged).total
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from layerforge.cli import COMMANDS
+from layerforge.plan.whatif import plan_instance
 from layerforge.project import config
 from layerforge.project.config import parse_config
+from layerforge.project.instance_file import parse_instance
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
@@ -59,7 +61,7 @@ def test_examples_of_the_config_are_read(example: str) -> None:
 
 
 def test_example_of_the_manifest_has_the_keys_of_the_schema() -> None:
-    (example,) = blocks(FILES, "json")
+    example, _ = blocks(FILES, "json")
     shown = json.loads(example)
     schema = json.loads((ROOT / "layerforge/schemas/manifest.schema.json").read_text(encoding="utf-8"))
     kinds = {name: set(schema["$defs"][name]["properties"]) for name in ("layer", "function", "code")}
@@ -70,6 +72,12 @@ def test_example_of_the_manifest_has_the_keys_of_the_schema() -> None:
         kinds["function"],
         kinds["code"],
     )
+
+
+def test_example_of_an_instance_is_planned() -> None:
+    _, example = blocks(FILES, "json")
+    plan = plan_instance(parse_instance(example, path="x.json"))
+    assert (len(plan.layers), plan.infeasible) == (2, {})
 
 
 @pytest.mark.parametrize("command", COMMANDS)

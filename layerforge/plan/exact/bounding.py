@@ -12,6 +12,7 @@ from layerforge.plan.exact.master import Master
 from layerforge.plan.exact.pricing import Priced, price
 from layerforge.plan.exact.proving import Limits
 from layerforge.plan.exact.relaxation import Flags, Numbers, Relaxation
+from layerforge.plan.floor import floor_of
 from layerforge.plan.problem import Layer, Problem, union
 
 # How many undecided sets of atoms are looked at side by side, and how many layers are taken in at each step.
@@ -38,7 +39,7 @@ def bound_cost(
     progress: Callable[[float], None],
 ) -> tuple[int, int]:
     """Return a bound, never above `cost`, which is that of the plan `start`, and the steps it took."""
-    bound = stored_once(problem)
+    bound = floor_of(problem)
     relaxation = Relaxation.of(problem) if union(problem.needs) else None
     if relaxation is None:
         return min(bound, cost), 0
@@ -53,12 +54,6 @@ def bound_cost(
         if settled:
             break
     return min(search.bound, cost), steps
-
-
-def stored_once(problem: Problem) -> int:
-    """Return what it costs to store each atom once, in one layer: no plan is cheaper."""
-    needed = union(problem.needs)
-    return problem.prices.stored * problem.size(needed) + problem.prices.layer * bool(needed)
 
 
 class _Bounding:
