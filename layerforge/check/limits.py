@@ -9,7 +9,7 @@ from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import Function
 from layerforge.model.limits import UNZIPPED_LIMIT
 from layerforge.model.lock import Lock
-from layerforge.model.plan import Demand, FunctionPlan, LayerPlan
+from layerforge.model.plan import Demand, FunctionPlan, LayerPlan, PlannedLayer
 from layerforge.model.sizes import format_size
 
 _LARGEST_SHOWN = 5
@@ -20,15 +20,25 @@ def find_limit_problems(
     demands: Sequence[Demand],
     locks: Sequence[Lock],
     functions: Iterable[Function],
+    *,
+    layer_limit: int | None = None,
 ) -> tuple[Finding, ...]:
-    """Return what exceeds a limit (errors), comes near one, or cannot be judged (warnings)."""
+    """Return what exceeds a limit (errors), comes near one, or cannot be judged (warnings).
+
+    `layer_limit`: what the user lets a layer hold, in bytes unzipped.
+    """
     demand_of = {demand.function: demand for demand in demands}
     lock_of = {roots.function: lock for lock in locks for roots in lock.functions}
     findings: list[Finding] = []
     for planned in plan.functions:
         demand, lock = demand_of[planned.function], lock_of.get(planned.function)
         findings += _judge(planned, demand, lock)
-    return (*findings, *_unknown_layers(functions))
+    layers = [
+        _large_layer(layer, layer_limit)
+        for layer in plan.layers
+        if layer_limit is not None and layer.unzipped_size > layer_limit
+    ]
+    return (*findings, *layers, *_unknown_layers(functions))
 
 
 def _judge(planned: FunctionPlan, demand: Demand, lock: Lock | None) -> list[Finding]:
@@ -86,7 +96,12 @@ def _dominating(demand: Demand, lock: Lock | None) -> tuple[str, ...]:
     for item in demand.needs | demand.bundled:
         asked = f"required by {required_by(distributions, roots, item.name)}"
         rows.append((f"{item.name} {item.version}", item.unzipped_size, asked))
-    rows = sorted((row for row in rows if row[1]), key=lambda row: (-row[1], row[0]))[:_LARGEST_SHOWN]
+    return _table(sorted((row for row in rows if row[1]), key=lambda row: (-row[1], row[0])))
+
+
+def _table(rows: Sequence[tuple[str, int, str]]) -> tuple[str, ...]:
+    """The first rows: what, its bytes, and a remark, in columns."""
+    rows = rows[:_LARGEST_SHOWN]
     width = max((len(row[0]) for row in rows), default=0)
     sizes = [format_size(row[1]) for row in rows]
     size_width = max(map(len, sizes), default=0)
@@ -107,6 +122,24 @@ def _smaller_hint(demand: Demand) -> str:
     else:
         wanted = f"do without {largest}; `layerforge plan` shows what it carries"
     return f"split {demand.function}, or {wanted}. A container image may hold 10 GB"
+
+
+def _large_layer(layer: PlannedLayer, limit: int) -> Finding:
+    size = layer.unzipped_size
+    largest = sorted(layer.items, key=lambda item: (-item.unzipped_size, item.name))
+    parted = (
+        f'give a part of it a layer of its own ([plan.layers.NAME] distributions = ["{largest[0].name}"])'
+    )
+    alone = largest[0].unzipped_size > limit
+    return Finding(
+        severity=Severity.ERROR,
+        code="layer-size",
+        subject=layer.name,
+        sentence=f"layer {layer.name} holds {format_size(size)} unzipped, {format_size(size - limit)} "
+        f"({size - limit:,} bytes) over the {format_size(limit)} that [limits] layer allows",
+        details=_table([(f"{item.name} {item.version}", item.unzipped_size, "") for item in largest]),
+        hint=f"{largest[0].name} alone is larger: raise layer in [limits]" if alone else parted,
+    )
 
 
 def _unknown_layers(functions: Iterable[Function]) -> list[Finding]:

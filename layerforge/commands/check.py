@@ -23,6 +23,7 @@ from layerforge.model.sizes import format_size
 
 if TYPE_CHECKING:
     from layerforge.check.verdicts import BuiltVerdict
+    from layerforge.commands.growth import Base
     from layerforge.commands.pipeline import Planned
 
 _KIND = "verdict"
@@ -61,6 +62,12 @@ class Verdict:
     help="First read libraries and versions out of the run images, into layerforge-runtimes.toml.",
 )
 @click.option(
+    "--against",
+    "revision",
+    metavar="REVISION",
+    help="Also tell which functions grew since a git revision (origin/main), and why.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(FORMATS),
@@ -75,7 +82,13 @@ class Verdict:
 )
 @common_options
 def command(
-    options: Options, *, folder: Path | None, probe: bool, form: str, output_file: Path | None
+    options: Options,
+    *,
+    folder: Path | None,
+    probe: bool,
+    revision: str | None,
+    form: str,
+    output_file: Path | None,
 ) -> int:
     """Hold every function against Lambda's limits and your budgets, and look into what was built.
 
@@ -87,7 +100,8 @@ def command(
     try:
         if probe:
             _probe(options, cache)
-        verdict, built = find_verdicts(options, cache, folder)
+        base = _base(options, revision)
+        verdict, built = find_verdicts(options, cache, folder, base)
     except LayerforgeError as error:
         shape.write_error(options, error)
         raise
@@ -96,7 +110,7 @@ def command(
     if form == "text" or output_file:
         options.output.findings(findings)
         options.output.result(
-            lambda: _document(verdict, built, findings), lambda: _summary(verdict, _errors(findings))
+            lambda: _document(verdict, built, findings, base), lambda: _summary(verdict, _errors(findings))
         )
     if _errors(verdict.findings):
         return EXIT_LIMIT
@@ -129,10 +143,20 @@ def _probe(options: Options, cache: Cache) -> None:
     options.output.note(f"wrote {path.name}: {count(len(probed), 'runtime')}; commit it")
 
 
-def find_verdicts(options: Options, cache: Cache, folder: Path | None) -> tuple[Verdict, BuiltVerdict | None]:
-    """Judge the project, and what was built of it; what is remembered is not judged again.
+def _base(options: Options, revision: str | None) -> Base | None:
+    if revision is None:
+        return None
+    from layerforge.commands.growth import find_base_of
 
-    Raises StaleLockError for a stale lock.
+    return find_base_of(options, revision)
+
+
+def find_verdicts(
+    options: Options, cache: Cache, folder: Path | None, base: Base | None = None
+) -> tuple[Verdict, BuiltVerdict | None]:
+    """Judge the project (its growth since `base` too), and what was built of it.
+
+    What is remembered is not judged again. Raises StaleLockError for a stale lock.
     """
     from layerforge.commands.pipeline import measure_code, recall_project
 
@@ -145,9 +169,22 @@ def find_verdicts(options: Options, cache: Cache, folder: Path | None) -> tuple[
         verdict = _judge(project, code_sizes, output)
         if key:
             cache.write_facts(_KIND, key, encode(verdict))
+    if base:
+        verdict = _with_growth(verdict, options, project, cache, base, key)
     if verdict.built != "current":
         return verdict, None
     return _look_into(options, project, cache, output, verdict)
+
+
+def _with_growth(
+    verdict: Verdict, options: Options, project: Project, cache: Cache, base: Base, key: str | None
+) -> Verdict:
+    from dataclasses import replace
+
+    from layerforge.commands.growth import find_grown
+
+    grown = find_grown(options, project, cache, base, key=key)
+    return replace(verdict, findings=(*verdict.findings, *grown))
 
 
 def _look_into(
@@ -255,7 +292,9 @@ def _summary(verdict: Verdict, errors: int) -> str:
     )
 
 
-def _document(verdict: Verdict, built: BuiltVerdict | None, findings: Sequence[Finding]) -> dict[str, Any]:
+def _document(
+    verdict: Verdict, built: BuiltVerdict | None, findings: Sequence[Finding], base: Base | None
+) -> dict[str, Any]:
     from layerforge.commands.built_checks import natives_document
 
     return {
@@ -267,6 +306,7 @@ def _document(verdict: Verdict, built: BuiltVerdict | None, findings: Sequence[F
             "limit": verdict.limit,
         },
         "built": verdict.built,
+        "against": {"revision": base.name, "commit": base.commit} if base else None,
         "native": natives_document(built.natives) if built else {},
         "findings": findings_document(findings),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +10,11 @@ import click
 from layerforge.cache import Cache
 from layerforge.commands.options import Options, common_options
 from layerforge.commands.pipeline import recall_project
-from layerforge.errors import EXIT_OK, ConfigError, ResolutionError, UsageError
+from layerforge.commands.revisions import load_folder, project_state, read_revision
+from layerforge.errors import EXIT_OK, ResolutionError, UsageError
 
 if TYPE_CHECKING:
-    from layerforge.model.function import Project
-    from layerforge.report.states import State
+    from layerforge.check.states import State
 
 _MANIFEST = "manifest.json"
 
@@ -31,7 +30,7 @@ def command(options: Options, *, before: str, after: str | None, markdown: bool)
     BEFORE and AFTER are git revisions, manifests (or folders that hold one), locks, or folders with
     locks. HEAD and the working tree if not given. Needs no network.
     """
-    from layerforge.report.diff import compare
+    from layerforge.check.differences import compare
     from layerforge.report.diff_text import difference_document, format_difference, format_markdown
 
     if markdown and options.output.as_json:
@@ -56,7 +55,7 @@ def _read_now(options: Options, *, built: bool) -> State:
     manifest = project.root / project.settings.output / _MANIFEST
     if built and manifest.is_file():
         return _manifest_state(str(manifest.relative_to(project.root)), manifest)
-    return _project_state(options, "the working tree", project)
+    return project_state(options, "the working tree", project)
 
 
 def _read(options: Options, name: str) -> State:
@@ -69,19 +68,19 @@ def _read(options: Options, name: str) -> State:
         return _manifest_state(name, path / _MANIFEST)
     if path.is_dir() and any(path.glob("pylock.*.toml")):
         config = options.config if path.resolve() == options.root.resolve() else None
-        return _project_state(options, name, _load(path.resolve(), config))
+        return project_state(options, name, load_folder(path.resolve(), config))
     return _revision_state(options, name)
 
 
 def _manifest_state(label: str, path: Path) -> State:
     from layerforge.build.manifest import read_manifest
-    from layerforge.report.states import state_of_manifest
+    from layerforge.check.states import state_of_manifest
 
     return state_of_manifest(label, read_manifest(path))
 
 
 def _lock_state(label: str, path: Path) -> State:
-    from layerforge.report.states import state_of_locks
+    from layerforge.check.states import state_of_locks
     from layerforge.resolve.lockfile import parse_lock
 
     try:
@@ -92,7 +91,7 @@ def _lock_state(label: str, path: Path) -> State:
 
 
 def _revision_state(options: Options, name: str) -> State:
-    from layerforge.project.revision import files_of, find_commit
+    from layerforge.project.revision import find_commit
 
     commit = find_commit(options.root, name)
     if commit is None:
@@ -100,49 +99,4 @@ def _revision_state(options: Options, name: str) -> State:
             f"{name!r} is neither a git revision nor a file or folder with a manifest or locks",
             hint="for example `layerforge diff origin/main`, or `layerforge diff old/manifest.json`",
         )
-    label = f"{name} ({commit[:12]})" if name not in commit else commit[:12]
-    with (
-        options.output.task(f"reading {name}", total=None, unit="items"),
-        files_of(options.root, commit) as folder,
-    ):
-        return _folder_state(options, label, folder)
-
-
-def _folder_state(options: Options, label: str, folder: Path) -> State:
-    """The state of a revision. If its config cannot be read here, its locks still can."""
-    from layerforge.report.states import state_of_locks
-    from layerforge.resolve.lockfile import read_locks
-
-    config = folder / options.config.name if options.config else None
-    locks = read_locks(folder)
-    if not locks:
-        raise ResolutionError(
-            f"{label} has no lock", hint="compare with a revision that has its pylock.*.toml committed"
-        )
-    with contextlib.suppress(ConfigError):
-        project = _load(folder, config)
-        known = {function.name for function in project.functions}
-        # What cannot be read may also leave other functions than the locks were made for.
-        if known.issuperset(roots.function for lock in locks for roots in lock.functions):
-            return _project_state(options, label, project, quiet=True)
-    options.output.note(f"{label}: its functions cannot be read here, so locks alone are compared")
-    return state_of_locks(label, locks)
-
-
-def _load(root: Path, config: Path | None) -> Project:
-    from functools import partial
-
-    from layerforge.project.loading import load_project
-    from layerforge.project.requirements import read_requirements
-
-    return load_project(root, config=config, read_requirements=partial(read_requirements, keep_unset=True))
-
-
-def _project_state(options: Options, label: str, project: Project, *, quiet: bool = False) -> State:
-    from layerforge.commands.locked import read_locked
-    from layerforge.report.states import state_of_plan
-
-    state = read_locked(project)
-    if not quiet:
-        options.output.findings(state.findings)
-    return state_of_plan(label, state.planned.plan, state.planned.demands, unknown_code=state.unknown_code)
+    return read_revision(options, Cache(), name, commit)

@@ -234,7 +234,9 @@ def plan_layers(
     return Planned(
         demands=demands,
         plan=plan,
-        findings=find_limit_problems(plan, demands, locks, project.functions),
+        findings=find_limit_problems(
+            plan, demands, locks, project.functions, layer_limit=settings.limits.layer
+        ),
         record=record_plan(plan, demands, settings.plan, prefix=prefix),
         previous=previous,
     )

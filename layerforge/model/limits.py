@@ -19,8 +19,14 @@ REQUEST_LIMIT = 69_905_067
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What a function may hold. `warn_at` is the share of `unzipped` from which one is warned."""
+    """What a function may hold. `warn_at` is the share of `unzipped` from which one is warned.
+
+    `growth`: by how many bytes it may exceed what it was at a git revision; `layer`: what one layer may
+    hold unzipped. None where the user sets no such budget.
+    """
 
     unzipped: int = UNZIPPED_LIMIT
     layers: int = LAYERS_PER_FUNCTION
     warn_at: float = 0.9
+    growth: int | None = None
+    layer: int | None = None

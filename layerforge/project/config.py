@@ -42,6 +42,7 @@ _FUNCTION_KEYS = (
     "source", "handler", "requirements", "extras", "groups", "runtime", "architecture", "layers",
     "layer-sizes", "weight", "bundle", "reserve-layers", "limits",
 )  # fmt: skip
+_LIMIT_KEYS = ("unzipped", "layers", "warn-at", "growth")
 _INDEX_KEYS = (
     "url", "extra-urls", "find-links", "trusted-hosts", "only-binary", "no-binary", "no-index", "pre",
 )  # fmt: skip
@@ -113,7 +114,7 @@ def parse_config(
     """
     top = Table(data, path=path, keys=keys)
     top.check_keys(_TOP_KEYS)
-    limits = _limits(top.table("limits"), Limits())
+    limits = _limits(top.table("limits"), Limits(), keys=(*_LIMIT_KEYS, "layer"))
     return Config(
         path=path,
         name=_project_name(top),
@@ -227,8 +228,8 @@ def _runtime_provided(table: Table) -> tuple[str, ...]:
         raise ConfigError(str(error), where=table.where("exclude")) from error
 
 
-def _limits(table: Table, defaults: Limits) -> Limits:
-    table.check_keys(("unzipped", "layers", "warn-at"))
+def _limits(table: Table, defaults: Limits, *, keys: tuple[str, ...] = _LIMIT_KEYS) -> Limits:
+    table.check_keys(keys)
     unzipped, layers, warn_at = table.size("unzipped"), table.integer("layers"), table.number("warn-at")
     if unzipped is not None and unzipped > UNZIPPED_LIMIT:
         raise ConfigError(
@@ -249,6 +250,8 @@ def _limits(table: Table, defaults: Limits) -> Limits:
         unzipped=defaults.unzipped if unzipped is None else unzipped,
         layers=defaults.layers if layers is None else layers,
         warn_at=defaults.warn_at if warn_at is None else warn_at,
+        growth=table.size("growth") or defaults.growth,
+        layer=table.size("layer") or defaults.layer,
     )
 
 

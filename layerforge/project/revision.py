@@ -28,6 +28,39 @@ def find_commit(root: Path, revision: str) -> str | None:
     return done.stdout.split()[-1] if done.code == 0 and done.stdout.split() else None
 
 
+def find_base(root: Path, commit: str) -> str:
+    """The commit at which HEAD left the history of `commit`; `commit` where git knows of none.
+
+    In a shallow clone the histories may never meet. Raises ToolError if git takes too long.
+    """
+    command = ["git", "merge-base", "HEAD", commit]
+    done = run_process(command, cwd=root, env=_environment(), timeout=_TIMEOUT)
+    return done.stdout.split()[0] if done.code == 0 and done.stdout.split() else commit
+
+
+def unknown_revision(root: Path, revision: str) -> UsageError:
+    """Say why git does not know `revision`, and how it would."""
+    asked = ["git", "rev-parse", "--is-shallow-repository"]
+    done = run_process(asked, cwd=root, env=_environment(), timeout=_TIMEOUT)
+    if done.code:
+        return UsageError(
+            f"{root} is in no git repository, so there is no {revision!r} to compare with",
+            hint="leave --against out, or run it in a checkout",
+        )
+    shallow = done.stdout.strip() == "true"
+    remote, slash, branch = revision.partition("/")
+    remotes = run_process(["git", "remote"], cwd=root, env=_environment(), timeout=_TIMEOUT).stdout.split()
+    if slash and remote in remotes:
+        depth = "--depth=1 " if shallow else ""
+        hint = f"fetch it: `git fetch {depth}{remote} {branch}:refs/remotes/{revision}`"
+    else:
+        hint = "name a branch, tag or commit, such as main or HEAD~1"
+    if shallow:
+        hint += "; or clone all: fetch-depth: 0 of actions/checkout, GIT_DEPTH: 0 of GitLab"
+    clone = "this shallow clone" if shallow else "this repository"
+    return UsageError(f"{clone} knows no revision {revision!r}", hint=hint)
+
+
 @contextlib.contextmanager
 def files_of(root: Path, commit: str) -> Iterator[Path]:
     """A temporary folder, named as `root` is, that holds what `commit` has of it; nothing else is touched.

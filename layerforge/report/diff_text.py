@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from layerforge.check.differences import Difference, DistributionChange, FunctionChange, LayerChange, Part
+from layerforge.check.states import FunctionState, Held, LayerState
 from layerforge.model.counts import count
 from layerforge.model.sizes import format_size
 from layerforge.report.columns import AnyColumn, Column, ListColumn, lay_out
-from layerforge.report.diff import Difference, DistributionChange, FunctionChange, LayerChange, Part
-from layerforge.report.states import FunctionState, Held, LayerState
 from layerforge.report.tables import SHOWN_ROWS
 
 _SHOWN_PARTS = 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from layerforge.model.finding import Finding
@@ -14,6 +14,8 @@ from layerforge.model.url import redact
 _WHERE = re.compile(r"(?P<path>[^:\n]+?)(?::(?P<line>[0-9]+))?(?::? .*)?", re.DOTALL)
 # The requirement that a detail names: `required by middle 2.0 (functions/orders/requirements.in:4)`.
 _NAMED = re.compile(r"(?:required by |\()(?P<path>[^\s():]+):(?P<line>[0-9]+)\)?")
+# The same in a sentence, which may hold other things in parentheses.
+_TOLD = re.compile(r"required by (?:[^()\n]+ \()?(?P<path>[^\s():,]+):(?P<line>[0-9]+)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,15 +42,16 @@ def locate(findings: Iterable[Finding], *, prefix: str = "") -> list[Located]:
 
 
 def _locate(finding: Finding, prefix: str) -> Located:
-    match = _WHERE.fullmatch(finding.where) if finding.where else _named(finding.details)
+    match = _WHERE.fullmatch(finding.where) if finding.where else _named(finding)
     if match is None:
         return Located(finding=finding)
     path = posixpath.normpath(posixpath.join(prefix, match["path"]))
     return Located(finding=finding, path=path, line=int(match["line"]) if match["line"] else None)
 
 
-def _named(details: Sequence[str]) -> re.Match[str] | None:
-    return next((match for line in details if (match := _NAMED.search(line))), None)
+def _named(finding: Finding) -> re.Match[str] | None:
+    told = _TOLD.search(finding.sentence)
+    return told or next((match for line in finding.details if (match := _NAMED.search(line))), None)
 
 
 def _redacted(finding: Finding) -> Finding:

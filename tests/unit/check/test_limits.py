@@ -10,7 +10,7 @@ from layerforge.model.finding import Finding, Severity
 from layerforge.model.function import ExternalLayer, Function
 from layerforge.model.limits import Limits
 from layerforge.model.lock import Distribution, Edge, FunctionRoots, Lock, Root
-from layerforge.model.plan import Demand, FunctionPlan, Item, LayerPlan
+from layerforge.model.plan import Demand, FunctionPlan, Item, LayerPlan, PlannedLayer
 from layerforge.model.requirement import Origin
 from layerforge.model.target import Target
 
@@ -197,3 +197,30 @@ def test_required_by_follows_extras_only_where_asked() -> None:
 def test_required_by_prefers_the_shortest_chain() -> None:
     both = (*ROOTS, Root(name="pyarrow", origin=Origin(path="z.in", line=9)))
     assert required_by(LOCK.by_name(), both, "pyarrow") == "z.in:9"
+
+
+@pytest.mark.parametrize(
+    ("limit", "hint"),
+    [
+        (
+            150 * MB,
+            'give a part of it a layer of its own ([plan.layers.NAME] distributions = ["pyarrow"])',
+        ),
+        (100 * MB, "pyarrow alone is larger: raise layer in [limits]"),
+    ],
+)
+def test_a_layer_over_its_budget_names_the_largest(limit: int, hint: str) -> None:
+    layer = PlannedLayer(name="data", targets=(TARGET,), items=(item(SCIPY), item(PYARROW)))
+    plan = LayerPlan(layers=(layer,), functions=())
+    assert find_limit_problems(plan, [], [], [], layer_limit=248 * MB) == ()
+    (finding,) = find_limit_problems(plan, [], [], [], layer_limit=limit)
+    over = 248 * MB - limit
+    assert finding == Finding(
+        severity=Severity.ERROR,
+        code="layer-size",
+        subject="data",
+        sentence=f"layer data holds 248.0 MB unzipped, {over // MB}.0 MB ({over:,} bytes) over the "
+        f"{limit // MB}.0 MB that [limits] layer allows",
+        details=("pyarrow 26.0.1  140.0 MB", "scipy 1.18.1    108.0 MB"),
+        hint=hint,
+    )

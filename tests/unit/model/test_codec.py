@@ -18,6 +18,7 @@ CLASSES = (Finding, Severity, Origin, Requirement)
         Requirement(name="numpy", extras=("a",), origin=Origin(path="r.in", line=3)),
         (Origin(path="a"), Origin(path="b", line=1)),
         (),
+        {"$": Origin(path="a"), "b": {}},
     ],
 )
 def test_values_survive_json(value: object) -> None:

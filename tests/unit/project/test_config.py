@@ -58,6 +58,8 @@ def test_everything() -> None:
         unzipped = "200 MB"
         layers = 4
         warn-at = 0.8
+        growth = "25 MB"
+        layer = "100 MB"
 
         [container]
         network = "host"
@@ -103,7 +105,7 @@ def test_everything() -> None:
             ),
         ),
         runtime_provided=("boto3", "botocore", "jmespath", "s3transfer"),
-        limits=Limits(unzipped=209_715_200, layers=4, warn_at=0.8),
+        limits=Limits(unzipped=209_715_200, layers=4, warn_at=0.8, growth=26_214_400, layer=104_857_600),
         container=ContainerSettings(network="host"),
         publish=PublishTable(data={"regions": ["eu-west-1"]}, path="layerforge.toml"),
     )
@@ -130,7 +132,7 @@ def test_several_templates_and_none() -> None:
         (
             "[limits]\nqqq = 1",
             "limits.qqq: unknown key",
-            "[limits] may hold layers, unzipped, warn-at",
+            "[limits] may hold growth, layer, layers, unzipped, warn-at",
         ),
         ("[index]\nurls = []", "index.urls: unknown key", "did you mean url?"),
         ("name = true", "name: unexpected type boolean (expected string)", None),
@@ -216,6 +218,16 @@ def test_several_templates_and_none() -> None:
             '[limits]\nunzipped = "251 MB"',
             "limits.unzipped: unexpected value 263192576 (Lambda allows at most 262144000 bytes)",
             None,
+        ),
+        (
+            '[limits]\ngrowth = "much"',
+            "limits.growth: unexpected value 'much' (expected a size such as '200 MB')",
+            None,
+        ),
+        (
+            '[functions.a.limits]\nlayer = "1 MB"',
+            "functions.a.limits.layer: unknown key",
+            "did you mean layers?",
         ),
         (
             "[limits]\nlayers = 6",

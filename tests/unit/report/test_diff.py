@@ -5,21 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from layerforge.model.artifact import Artifact, BuiltDistribution, Manifest, ManifestFunction
-from layerforge.model.lock import Distribution, Edge, FunctionRoots, Lock, Root
-from layerforge.model.plan import Demand, FunctionPlan, Item, LayerPlan, PlannedLayer
-from layerforge.model.requirement import Origin
-from layerforge.model.target import Target
-from layerforge.report.diff import Part, compare
-from layerforge.report.diff_text import (
-    describe_part,
-    difference_document,
-    format_difference,
-    format_growth,
-    format_markdown,
-    summarise,
-)
-from layerforge.report.states import (
+from layerforge.check.differences import Part, compare
+from layerforge.check.states import (
     FunctionState,
     Held,
     LayerState,
@@ -27,6 +14,19 @@ from layerforge.report.states import (
     state_of_locks,
     state_of_manifest,
     state_of_plan,
+)
+from layerforge.model.artifact import Artifact, BuiltDistribution, Manifest, ManifestFunction
+from layerforge.model.lock import Distribution, Edge, FunctionRoots, Lock, Root
+from layerforge.model.plan import Demand, FunctionPlan, Item, LayerPlan, PlannedLayer
+from layerforge.model.requirement import Origin
+from layerforge.model.target import Target
+from layerforge.report.diff_text import (
+    describe_part,
+    difference_document,
+    format_difference,
+    format_growth,
+    format_markdown,
+    summarise,
 )
 
 MB = 2**20

@@ -51,6 +51,19 @@ def test_places(where: str | None, details: tuple[str, ...], expected: tuple[str
     assert (one.path, one.line) == expected
 
 
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("it grew (+1 MB, required by fn/r.in:2) and", ("fn/r.in", 2)),
+        ("it grew (+1 MB, required by middle 2.0 (fn/r.in:4))", ("fn/r.in", 4)),
+        ("it listens (localhost:8080)", (None, None)),
+    ],
+)
+def test_places_in_sentences(sentence: str, expected: tuple[str | None, int | None]) -> None:
+    (one,) = locate([Finding(severity=Severity.NOTE, code="x", subject="x", sentence=sentence)])
+    assert (one.path, one.line) == expected
+
+
 def test_annotations_for_github() -> None:
     assert format_annotations(locate([LARGE, ODD, PLAIN])).splitlines() == [
         (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from layerforge.report.states import FunctionState, Held, LayerState, State, without_layers
+from layerforge.check.states import FunctionState, Held, LayerState, State, without_layers
 
 OWN_CODE = "its own code"
 ELSEWHERE = "layers from elsewhere"
