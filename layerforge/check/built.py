@@ -18,6 +18,7 @@ from layerforge.check.import_findings import make_import_findings
 from layerforge.check.native import find_native_problems
 from layerforge.check.problems import Problem, make_findings
 from layerforge.check.reading import UnreadableZipError, ZipFile, read_contents
+from layerforge.check.runtime_sdk import find_unmet_sdk
 from layerforge.check.shadowing import find_shadowed_layers, find_shadowed_sdk, find_shadowed_stdlib
 from layerforge.check.unused import Declared, ImportVerdict, judge_imports
 from layerforge.check.verdicts import BuiltVerdict, Judging, NativeSummary
@@ -25,7 +26,7 @@ from layerforge.check.zip_texts import ZipTexts
 from layerforge.errors import BuildError
 from layerforge.model.artifact import Manifest
 from layerforge.model.counts import count
-from layerforge.model.finding import Severity
+from layerforge.model.finding import Finding, Severity
 from layerforge.model.progress import Progress
 from layerforge.model.target import ARCHITECTURES, RUNTIMES, Target
 from layerforge.native.facts import ElfFile
@@ -57,9 +58,19 @@ def judge_built(
     findings = (
         *make_findings([*problems, *unreadable], judging.ignored),
         *make_import_findings(imports, declared or {}, judging.ignored),
+        *_find_unmet_sdk(manifest, declared or {}, judging),
     )
     natives = [summary for _, one in sorted(contents.items()) if (summary := _summarise(one))]
     return BuiltVerdict(findings=findings, natives=tuple(natives))
+
+
+def _find_unmet_sdk(
+    manifest: Manifest, declared: Mapping[str, Declared], judging: Judging
+) -> tuple[Finding, ...]:
+    if not judging.probed:
+        return ()
+    targets = {name: function.target for name, function in manifest.functions.items()}
+    return find_unmet_sdk(declared, targets, judging.probed, judging.ignored)
 
 
 def _zip_files(manifest: Manifest, folder: Path) -> Iterator[ZipFile]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _KIND = "built"
 # Raise it when the same zips would be judged differently.
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,6 +8,7 @@ import pytest
 
 from layerforge.cache import Cache, sha256_of
 from layerforge.check.built import judge_built
+from layerforge.check.unused import Declared
 from layerforge.check.verdicts import (
     BuiltVerdict,
     Judging,
@@ -17,7 +18,10 @@ from layerforge.check.verdicts import (
 )
 from layerforge.errors import BuildError
 from layerforge.model.artifact import Artifact, CodeArtifact, Manifest, ManifestFunction
+from layerforge.model.lock import Distribution, Root
+from layerforge.model.requirement import Origin
 from layerforge.native.runtime import ProbedRuntime
+from layerforge.project.runtime_provided import SDK_FAMILY
 from tests.elf_files import AARCH64, make_elf
 from tests.fakes import RecordingProgress
 
@@ -115,6 +119,29 @@ def test_what_functions_share_is_told_once_with_all_of_them(output: Output) -> N
         ("missing-library", "shop-a", ("mounted by billing, orders, reports",)),
     ]
     assert [task.label for task in output.progress.tasks] == ["looking into 4 zips"]
+
+
+def test_the_sdk_that_is_left_out_is_held_against_the_runtimes(output: Output) -> None:
+    output.function("orders", code={"app.py": b"import boto3"})
+    root = Root(name="boto3", specifier=">=1.42", origin=Origin(path="orders/r.in", line=2))
+    declared = Declared(
+        handler="app.handler",
+        source="orders",
+        roots=(root,),
+        distributions={"boto3": Distribution(name="boto3", version="1.43", unzipped_size=1)},
+        runtime_provided=SDK_FAMILY,
+    )
+    has = ProbedRuntime(image="x", libraries={}, distributions={"boto3": "1.40.4"})
+    judging = Judging(folder=output.root, probed={"python3.13-x86_64": has})
+    verdict = judge_built(
+        output.manifest,
+        judging,
+        output.cache,
+        jobs=1,
+        progress=output.progress,
+        declared={"orders": declared},
+    )
+    assert [(one.code, one.where) for one in verdict.findings] == [("sdk-too-old", "orders/r.in:2")]
 
 
 def test_who_mounts_another_layer_too_has_no_problem(output: Output) -> None:
