@@ -5,7 +5,10 @@ Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +17,8 @@ from layerforge import __version__
 from layerforge.report.located import Located
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+# A number with its unit, or a version; names such as python3.13 keep theirs.
+_NUMBER = re.compile(r"(?<![\w.])\d[\d.,]*(?:\w*)(?: [KMGT]?B\b| bytes\b)?")
 
 
 def format_sarif(located: Sequence[Located], *, fallback: str) -> str:
@@ -28,7 +33,10 @@ def format_sarif(located: Sequence[Located], *, fallback: str) -> str:
             }
         },
         "columnKind": "unicodeCodePoints",
-        "results": [_result(one, codes, fallback) for one in located],
+        "results": [
+            _result(one, codes, fallback, fingerprint)
+            for one, fingerprint in zip(located, _fingerprints(located), strict=True)
+        ],
     }
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
@@ -38,7 +46,24 @@ def _rule_name(code: str) -> str:
     return "".join(word.capitalize() for word in code.split("-"))
 
 
-def _result(one: Located, codes: Sequence[str], fallback: str) -> dict[str, Any]:
+def _fingerprints(located: Sequence[Located]) -> list[str]:
+    """One for each finding, by which the same problem stays the same alert.
+
+    Sizes and versions in the sentence change with every release: numbers do not count. Of findings that
+    differ in nothing else, the second is told from the first by its place among them.
+    """
+    told: Counter[str] = Counter()
+    fingerprints = []
+    for one in located:
+        words = _NUMBER.sub("#", one.finding.sentence)
+        text = f"{one.finding.code}\x00{one.finding.subject}\x00{words}"
+        digest = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:32]
+        told[digest] += 1
+        fingerprints.append(f"{digest}:{told[digest]}")
+    return fingerprints
+
+
+def _result(one: Located, codes: Sequence[str], fallback: str, fingerprint: str) -> dict[str, Any]:
     finding = one.finding
     uri = quote((one.path or fallback).encode(errors="surrogateescape"))
     place: dict[str, Any] = {"artifactLocation": {"uri": uri}}
@@ -50,6 +75,5 @@ def _result(one: Located, codes: Sequence[str], fallback: str) -> dict[str, Any]
         "level": finding.severity.value,
         "message": {"text": one.text},
         "locations": [{"physicalLocation": place, "logicalLocations": [{"name": finding.subject}]}],
-        # Sizes in the sentence change with every version: the same problem stays the same alert.
-        "partialFingerprints": {"layerforge/v1": f"{finding.code}:{finding.subject}"},
+        "partialFingerprints": {"layerforge/v1": fingerprint},
     }

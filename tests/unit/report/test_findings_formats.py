@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
+import jsonschema
 import pytest
 
 from layerforge import __version__
@@ -14,6 +17,7 @@ from layerforge.report.junit import format_junit
 from layerforge.report.located import locate
 from layerforge.report.sarif import format_sarif
 
+SCHEMAS = Path(__file__).parents[2] / "schemas"
 LARGE = Finding(
     severity=Severity.ERROR,
     code="unzipped-size",
@@ -108,7 +112,56 @@ def test_sarif() -> None:
         ("discovered", 0, "note", {"artifactLocation": {"uri": "layerforge.toml"}}),
     ]
     assert run["results"][1]["message"] == {"text": "found"}
-    assert run["results"][0]["partialFingerprints"] == {"layerforge/v1": "unzipped-size:orders"}
+
+
+def fingerprints(*findings: Finding) -> list[str]:
+    (run,) = json.loads(format_sarif(locate(findings), fallback="layerforge.toml"))["runs"]
+    return [one["partialFingerprints"]["layerforge/v1"] for one in run["results"]]
+
+
+def test_fingerprints_tell_findings_apart_and_outlive_numbers() -> None:
+    larger = replace(LARGE, sentence="orders needs 1,261.5 GB, 99% of it", details=())
+    assert fingerprints(LARGE) == fingerprints(larger)
+    several = [
+        LARGE,
+        LARGE,
+        replace(LARGE, subject="mail"),
+        replace(LARGE, code="near-limit"),
+        replace(LARGE, sentence="orders needs 260.0 MB, python3.13 of it"),
+        replace(LARGE, sentence="orders needs 260.0 MB, python3.14 of it"),
+    ]
+    assert len(set(fingerprints(*several))) == len(several)
+    # The same finding has the same one, whatever else was found.
+    assert fingerprints(*several)[3] == fingerprints(several[3])[0]
+
+
+@pytest.mark.parametrize(
+    "findings",
+    [
+        (),
+        (LARGE, ODD, PLAIN, LARGE),
+        (
+            replace(
+                PLAIN,
+                subject="\udcff",
+                sentence="\x00 é \N{PILE OF POO}",
+                where="a b/ü\udcff.toml:3",
+                hint="h",
+            ),
+        ),
+    ],
+)
+def test_sarif_is_what_the_standard_says(findings: tuple[Finding, ...]) -> None:
+    schema = json.loads((SCHEMAS / "sarif-schema-2.1.0.json").read_text(encoding="utf-8"))
+    jsonschema.Draft7Validator.check_schema(schema)
+    validator = jsonschema.Draft7Validator(schema)
+    text = format_sarif(locate(findings, prefix="services/shop"), fallback="layerforge.toml")
+    document = json.loads(text)
+    assert [error.message for error in validator.iter_errors(document)] == []
+    assert len(document["runs"][0]["results"]) == len(findings)
+    # The schema does see what is wrong.
+    document["runs"][0]["results"] = [{"level": "fatal"}]
+    assert len(list(validator.iter_errors(document))) == 2
 
 
 def test_junit_has_a_test_for_each_function() -> None:
