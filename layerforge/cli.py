@@ -24,6 +24,7 @@ COMMANDS = {
     "plan": "Show which distributions go into which layers.",
     "build": "Build the layer zips, code zips and the manifest.",
     "check": "Check functions against Lambda's limits, without network.",
+    "audit": "Look up known vulnerabilities of what is locked.",
     "verify": "Import, start and invoke what was built, in containers.",
     "recipes": "Show what is known of building distributions from source.",
     "publish": "Publish the layers that changed, and give them to functions.",

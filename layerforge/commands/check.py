@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from layerforge.cache import Cache
-from layerforge.commands.findings_format import FORMATS, FindingsFormat
+from layerforge.commands.findings_format import FORMATS, choose_format
 from layerforge.commands.options import Options, common_options
 from layerforge.commands.pipeline import findings_document
 from layerforge.errors import EXIT_LIMIT, EXIT_OK, EXIT_VERIFICATION, BuildError, LayerforgeError
@@ -95,7 +95,7 @@ def command(
     Reads the lock, the templates, the code and the zips that are there; needs neither network nor a
     resolver. Exit 3 if the lock is stale, 5 if a limit is exceeded, 8 if what was built would fail.
     """
-    shape = _shape(options, form, output_file)
+    shape = choose_format(options, form, output_file)
     cache = Cache()
     try:
         if probe:
@@ -107,7 +107,7 @@ def command(
         raise
     findings = (*verdict.findings, *(built.findings if built else ()))
     shape.write(options, findings, functions=verdict.names)
-    if form == "text" or output_file:
+    if shape.shows_text:
         options.output.findings(findings)
         options.output.result(
             lambda: _document(verdict, built, findings, base), lambda: _summary(verdict, _errors(findings))
@@ -115,14 +115,6 @@ def command(
     if _errors(verdict.findings):
         return EXIT_LIMIT
     return EXIT_VERIFICATION if _errors(findings) else EXIT_OK
-
-
-def _shape(options: Options, form: str, file: Path | None) -> FindingsFormat:
-    if file and form == "text":
-        raise click.UsageError(f"--output-file needs --format ({', '.join(FORMATS[1:])}).")
-    if options.output.as_json and form != "text" and file is None:
-        raise click.UsageError("--json and --format exclude each other, unless --output-file is given.")
-    return FindingsFormat(name=form, file=file)
 
 
 def _probe(options: Options, cache: Cache) -> None:

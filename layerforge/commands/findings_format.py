@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from layerforge.commands.options import Options
 from layerforge.errors import LayerforgeError
 from layerforge.model.finding import Finding, Severity
@@ -20,6 +22,11 @@ class FindingsFormat:
 
     name: str
     file: Path | None = None
+
+    @property
+    def shows_text(self) -> bool:
+        """Whether text (or --json) is shown as ever, on its own or beside the file."""
+        return self.name == "text" or self.file is not None
 
     def write(self, options: Options, findings: Sequence[Finding], *, functions: Iterable[str] = ()) -> None:
         """Write `findings`; nothing for text, which is shown as ever."""
@@ -47,6 +54,15 @@ class FindingsFormat:
             hint=error.hint,
         )
         self.write(options, [finding])
+
+
+def choose_format(options: Options, form: str, file: Path | None) -> FindingsFormat:
+    """What --format and --output-file ask for. Raises click.UsageError where they contradict each other."""
+    if file and form == "text":
+        raise click.UsageError(f"--output-file needs --format ({', '.join(FORMATS[1:])}).")
+    if options.output.as_json and form != "text" and file is None:
+        raise click.UsageError("--json and --format exclude each other, unless --output-file is given.")
+    return FindingsFormat(name=form, file=file)
 
 
 def _code(error: LayerforgeError) -> str:

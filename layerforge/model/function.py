@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from layerforge.model.audit import AuditSettings
 from layerforge.model.container import ContainerSettings
 from layerforge.model.finding import Finding
 from layerforge.model.license import LicensePolicy
@@ -62,6 +63,7 @@ class ProjectSettings:
     plan: PlanSettings = PlanSettings()
     ignored: tuple[str, ...] = ()
     licenses: LicensePolicy = LicensePolicy()
+    audit: AuditSettings = AuditSettings()
     runtime_provided: tuple[str, ...] = ()
     options: IndexOptions = IndexOptions()
     output: str = ".layerforge"

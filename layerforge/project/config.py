@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from layerforge.errors import ConfigError
+from layerforge.model.audit import AuditSettings
 from layerforge.model.container import BYTECODE_MODES, ContainerSettings
 from layerforge.model.license import LicensePolicy
 from layerforge.model.limits import LAYERS_PER_FUNCTION, UNZIPPED_LIMIT, Limits
 from layerforge.model.planning import FunctionPlanning, PlanSettings
 from layerforge.model.requirement import IndexOptions
 from layerforge.model.target import ARCHITECTURES, RUNTIMES
+from layerforge.project.audit_config import parse_audit
 from layerforge.project.container_config import parse_container
 from layerforge.project.license_config import parse_licenses
 from layerforge.project.plan_config import parse_function_plan, parse_plan
@@ -36,7 +38,7 @@ _IGNORED = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*(?::.+)?")
 _TOP_KEYS = (
     "name", "template", "runtime", "architecture", "resolver", "builder", "bytecode", "dedupe-native",
     "output", "layer-sizes", "functions", "index", "runtime-provided", "limits", "plan", "check", "container",
-    "licenses", "publish",
+    "licenses", "audit", "publish",
 )  # fmt: skip
 _FUNCTION_KEYS = (
     "source", "handler", "requirements", "extras", "groups", "runtime", "architecture", "layers",
@@ -92,6 +94,7 @@ class Config:
     plan: PlanSettings = PlanSettings()
     ignored: tuple[str, ...] = ()
     licenses: LicensePolicy = LicensePolicy()
+    audit: AuditSettings = AuditSettings()
     container: ContainerSettings = ContainerSettings()
     publish: PublishTable = field(default_factory=PublishTable)
 
@@ -136,6 +139,7 @@ def parse_config(
         plan=parse_plan(top.table("plan")),
         ignored=_ignored(top.table("check")),
         licenses=parse_licenses(top.table("licenses")),
+        audit=parse_audit(top.table("audit")),
         container=parse_container(top.table("container")),
         publish=_publish(top.table("publish")),
     )

@@ -116,6 +116,7 @@ def _settings(config: Config, root: Path) -> ProjectSettings:
         dedupe_native=config.dedupe_native,
         ignored=config.ignored,
         licenses=config.licenses,
+        audit=config.audit,
         container=config.container,
         limits=config.limits,
         plan=config.plan,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from layerforge import __version__
 from layerforge.cache import Cache
+from layerforge.model.audit import AuditSettings, IgnoredVulnerability
 from layerforge.model.codec import decode, encode
 from layerforge.model.container import ContainerSettings, RuntimeImage, SystemPackages
 from layerforge.model.finding import Finding, Severity
@@ -29,12 +30,14 @@ from layerforge.project.fingerprint import Fingerprint, folders_that_decide, mat
 _KIND = "project"
 _USERINFO = re.compile(rb"(?<=://)[^\s/'\"]*@")
 _CLASSES = (
+    AuditSettings,
     Bundling,
     ContainerSettings,
     ExternalLayer,
     Finding,
     Function,
     FunctionPlanning,
+    IgnoredVulnerability,
     IndexOptions,
     LicenseException,
     LicensePolicy,

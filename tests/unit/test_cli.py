@@ -73,7 +73,7 @@ def test_errors_obey_json(failing: object, capsys: pytest.CaptureFixture[str]) -
     ("arguments", "said"),
     [
         (["biuld"], "No such command 'biuld'. Did you mean 'build'?"),
-        (["xyzzy"], "Commands: init, lock, plan, build, check, verify, "),
+        (["xyzzy"], "Commands: init, lock, plan, build, check, audit, verify, "),
         (["check", "--nope"], "No such option"),
         (["check", "--config", "absent.toml"], "absent.toml"),
         (["check", "-q", "-v"], "-q and -v exclude each other."),
