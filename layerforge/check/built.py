@@ -15,6 +15,7 @@ from layerforge.check.collisions import find_collisions_between, find_collisions
 from layerforge.check.contents import BuiltFunction, ZipContents
 from layerforge.check.identical import find_identical_between, find_identical_in, wasted_bytes
 from layerforge.check.import_findings import make_import_findings
+from layerforge.check.import_memory import ImportMemory
 from layerforge.check.native import find_native_problems
 from layerforge.check.problems import Problem, make_findings
 from layerforge.check.reading import UnreadableZipError, ZipFile, read_contents
@@ -54,7 +55,7 @@ def judge_built(
     contents, unreadable = _read_all(zips, cache, jobs, progress)
     functions = tuple(_functions(manifest, contents))
     problems = _Judge(functions, judging.probed or {}).run()
-    imports = _judge_imports(manifest, functions, zips, contents, declared or {}, progress)
+    imports = _judge_imports(manifest, functions, zips, contents, declared or {}, cache, progress)
     findings = (
         *make_findings([*problems, *unreadable], judging.ignored),
         *make_import_findings(imports, declared or {}, judging.ignored),
@@ -117,6 +118,7 @@ def _judge_imports(
     zips: Sequence[ZipFile],
     contents: Mapping[tuple[bool, str], ZipContents],
     declared: Mapping[str, Declared],
+    cache: Cache,
     progress: Progress,
 ) -> dict[str, ImportVerdict]:
     """The imports of functions whose zips could all be looked into: nothing is known of the others."""
@@ -133,10 +135,11 @@ def _judge_imports(
     verdicts = {}
     with (
         ZipTexts(files) as texts,
+        ImportMemory(cache, {label: one.sha256 for label, one in files.items()}) as memory,
         progress.task("following imports", total=len(whole), unit="items") as advance,
     ):
         for one in whole:
-            verdicts[one.name] = judge_imports(one, declared[one.name], texts.read)
+            verdicts[one.name] = judge_imports(one, declared[one.name], texts.read, memory.parse)
             advance(1)
     return verdicts
 

@@ -20,6 +20,10 @@ class OwnModule:
     is_code: bool = True
 
 
+# The imports of a module in a package, its text being read by the last argument. Raises SyntaxError.
+Parse = Callable[[OwnModule, str, Callable[[], bytes]], ModuleImports]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Broken:
     """A module that cannot be parsed, and the reason."""
@@ -39,13 +43,22 @@ class Traced:
     is_certain: bool = True
 
 
+def parse_anew(module: OwnModule, package: str, read: Callable[[], bytes]) -> ModuleImports:  # noqa: ARG001
+    """A `Parse` that remembers nothing."""
+    return parse_imports(read(), package)
+
+
 def trace_imports(
-    modules: Mapping[str, OwnModule], handler: str | None, read: Callable[[OwnModule], bytes]
+    modules: Mapping[str, OwnModule],
+    handler: str | None,
+    read: Callable[[OwnModule], bytes],
+    parse: Parse = parse_anew,
 ) -> Traced:
     """Follow the imports of the handler's module; of all modules of the code, where it is not among them.
 
-    `modules` by dotted name. A handler that comes from elsewhere (a layer that wraps the function's own)
-    names no module of ours: any of them may be the one that it calls.
+    `modules` by dotted name. What `parse` knows already is not read. A handler that comes from elsewhere
+    (a layer that wraps the function's own) names no module of ours: any of them may be the one that it
+    calls.
     """
     traced = Traced()
     start = handler_module(handler)
@@ -60,7 +73,7 @@ def trace_imports(
         if name in seen:
             continue
         seen.add(name)
-        found = _parse(name, modules[name], read, traced)
+        found = _parse(name, modules[name], read, traced, parse)
         for one in found.imports:
             traced.imports.append((modules[name], one))
             if one.need is not Need.TYPING:
@@ -73,10 +86,12 @@ def handler_module(handler: str | None) -> str:
     return (handler or "").rpartition(".")[0].replace("/", ".")
 
 
-def _parse(name: str, module: OwnModule, read: Callable[[OwnModule], bytes], traced: Traced) -> ModuleImports:
+def _parse(
+    name: str, module: OwnModule, read: Callable[[OwnModule], bytes], traced: Traced, parse: Parse
+) -> ModuleImports:
     package = name if module.path.endswith("/__init__.py") else name.rpartition(".")[0]
     try:
-        found = parse_imports(read(module), package)
+        found = parse(module, package, lambda: read(module))
     except SyntaxError as error:
         traced.broken.append(Broken(module=module, line=error.lineno, reason=error.msg))
         return ModuleImports(imports=())

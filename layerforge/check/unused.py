@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from layerforge.check.contents import BuiltFunction
-from layerforge.check.import_tracing import OwnModule, Traced, trace_imports
+from layerforge.check.import_tracing import OwnModule, Parse, Traced, parse_anew, trace_imports
 from layerforge.check.imports import Import, Need
 from layerforge.check.mounted_modules import OWN, MountedModules
 from layerforge.model.lock import Distribution, Root, closure
@@ -98,7 +98,10 @@ class ImportVerdict:
 
 
 def judge_imports(
-    function: BuiltFunction, declared: Declared, read: Callable[[str, str], bytes | None]
+    function: BuiltFunction,
+    declared: Declared,
+    read: Callable[[str, str], bytes | None],
+    parse: Parse = parse_anew,
 ) -> ImportVerdict:
     """Follow a function's imports, and hold them against its requirements. `read` by zip and path."""
     local = [name for name, one in declared.distributions.items() if one.local is not None]
@@ -110,7 +113,7 @@ def judge_imports(
             raise SyntaxError("it cannot be read")
         return data
 
-    traced = trace_imports(mounted.own, declared.handler, text)
+    traced = trace_imports(mounted.own, declared.handler, text, parse)
     judging = _Judging(function, declared, mounted, traced, read)
     return ImportVerdict(
         traced=traced,
