@@ -1,89 +1,125 @@
-"""What a search looks at: layers with their costs, and functions by how often they are counted."""
+"""What a search looks at: layers with their costs, and units by how often they are counted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from layerforge.plan.problem import Problem, bits, union
+from layerforge.plan.units import Units
+
+# Prices of sets of units that are remembered, at most: some 50 MB for 1,000 functions.
+_REMEMBERED = 200_000
 
 
 class Piece:
-    """A layer while it is looked at: atoms, functions, bytes, cost."""
+    """A layer while it is looked at: atoms, units, bytes, the price of a byte for its units, its cost."""
 
-    __slots__ = ("atoms", "cost", "size", "users")
+    __slots__ = ("atoms", "cost", "price", "size", "users")
 
-    def __init__(self, atoms: int, users: int, size: int, cost: int) -> None:
+    def __init__(self, atoms: int, users: int, size: int, price: int, cost: int) -> None:
         self.atoms = atoms
         self.users = users
         self.size = size
+        self.price = price
         self.cost = cost
 
 
 class Pricing:
     """Sizes of sets of atoms and costs of layers, remembered."""
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self._sizes: dict[int, int] = {}
+    def __init__(self, problem: Problem, units: Units) -> None:
+        self.stored = problem.prices.stored
+        self.layer = problem.prices.layer
+        self.renewed = problem.prices.renewed
+        self.attached = problem.prices.attached
+        self.sizes: dict[int, int] = {0: 0}
+        self.changing = problem.previous is not None
+        self._problem = problem
+        self._units = units
+        self._atoms: dict[int, tuple[int, ...]] = {}
+        self._excess: dict[int, int] = {}
         self._carriers: dict[int, int] = {}
-        groups: dict[int, int] = {}
-        for function, price in enumerate(problem.excess):
-            groups[price] = groups.get(price, 0) | 1 << function
-        self._groups = tuple(sorted((price, mask) for price, mask in groups.items()))
-        self._one_price = problem.excess[0] if len(groups) == 1 else None
-        self._before = {layer.atoms: layer.users for layer in problem.previous or ()}
-        everybody = (1 << len(problem.needs)) - 1
-        self._open = not any(problem.apart) and all(not everybody & ~mask for mask in problem.carriers)
+        self._prices = _groups(units.price)
+        self._known = _groups(units.known)
+        everybody = (1 << len(units.needs)) - 1
+        self.open = not any(problem.apart) and all(not everybody & ~mask for mask in units.carriers)
 
     def size(self, atoms: int) -> int:
         """Bytes."""
-        size = self._sizes.get(atoms)
+        size = self.sizes.get(atoms)
         if size is None:
-            size = self._sizes[atoms] = self.problem.size(atoms)
+            size = self.sizes[atoms] = self._problem.size(atoms)
         return size
 
-    def excess(self, users: int) -> int:
-        """Price of a byte that all these functions carry."""
-        if self._one_price is not None:
-            return self._one_price * users.bit_count()
-        return sum(price * (users & mask).bit_count() for price, mask in self._groups)
+    def atoms(self, mask: int) -> tuple[int, ...]:
+        """The atoms of a mask, lowest first."""
+        atoms = self._atoms.get(mask)
+        if atoms is None:
+            atoms = self._atoms[mask] = tuple(bits(mask))
+        return atoms
 
-    def cost(self, atoms: int, users: int, size: int) -> int:
+    def excess(self, users: int) -> int:
+        """Price of a byte that all these units carry."""
+        price = self._excess.get(users)
+        if price is None:
+            if len(self._excess) > _REMEMBERED:
+                self._excess.clear()
+            price = self._excess[users] = _weigh(self._prices, users)
+        return price
+
+    def cost(self, atoms: int, users: int, size: int, price: int) -> int:
         """Of a layer, as if all that is in it were excess: what is needed costs the same in any plan."""
-        prices = self.problem.prices
-        cost = size * (prices.stored + self.excess(users)) + prices.layer
-        if self.problem.previous is None:
+        cost = size * (self.stored + price) + self.layer
+        if not self.changing:
             return cost
-        before = self._before.get(atoms)
-        added = users & ~(before or 0) & self.problem.known
-        return cost + prices.attached * added.bit_count() + (prices.renewed * size if before is None else 0)
+        added = users & ~self._units.before.get(atoms, 0)
+        return cost + self.attached * _weigh(self._known, added) + self.renewal(atoms, size)
+
+    def renewal(self, atoms: int, size: int) -> int:
+        """What a layer costs more as its content is new."""
+        return self.renewed * size if self.changing and atoms not in self._units.before else 0
 
     def piece(self, atoms: int, users: int) -> Piece:
         """A layer with its size and cost."""
-        size = self.size(atoms)
-        return Piece(atoms, users, size, self.cost(atoms, users, size))
+        size, price = self.size(atoms), self.excess(users)
+        return Piece(atoms, users, size, price, self.cost(atoms, users, size, price))
+
+    def with_users(self, piece: Piece, users: int, price: int) -> Piece:
+        """The same atoms for other units, who pay that price for a byte."""
+        return Piece(piece.atoms, users, piece.size, price, self.cost(piece.atoms, users, piece.size, price))
 
     def carriers(self, atoms: int) -> int:
-        """Functions that may take a layer of these atoms: none if two of them are to be kept apart."""
-        if self._open:
+        """Units that may take a layer of these atoms: none if two of them are to be kept apart."""
+        if self.open:
             return -1
         mask = self._carriers.get(atoms)
         if mask is None:
             mask = -1
             for atom in bits(atoms):
-                mask &= 0 if self.problem.apart[atom] & atoms else self.problem.carriers[atom]
+                mask &= 0 if self._problem.apart[atom] & atoms else self._units.carriers[atom]
             self._carriers[atoms] = mask
         return mask
 
 
+def _groups(weights: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    groups: dict[int, int] = {}
+    for unit, weight in enumerate(weights):
+        groups[weight] = groups.get(weight, 0) | 1 << unit
+    return tuple((weight, mask) for weight, mask in sorted(groups.items()) if weight)
+
+
+def _weigh(groups: tuple[tuple[int, int], ...], users: int) -> int:
+    return sum(weight * (users & mask).bit_count() for weight, mask in groups)
+
+
 class Levels:
-    """Sets of functions by how often they are counted: `at_least[k]` were counted k times or more."""
+    """Sets of units by how often they are counted: `at_least[k]` were counted k times or more."""
 
     def __init__(self, everybody: int) -> None:
         self.at_least = [everybody]
 
     def count(self, users: int) -> None:
-        """Count functions once more."""
+        """Count units once more."""
         levels = self.at_least
         levels.append(0)
         for level in range(len(levels) - 1, 0, -1):
@@ -92,13 +128,13 @@ class Levels:
             levels.pop()
 
     def discount(self, users: int) -> None:
-        """Count functions once less."""
+        """Count units once less."""
         levels = self.at_least
         for level in range(1, len(levels)):
             above = levels[level + 1] if level + 1 < len(levels) else 0
             levels[level] = levels[level] & ~users | above & users
 
     def beyond(self, slots: Sequence[tuple[int, int]]) -> int:
-        """Functions that were counted more often than they have slots (`slots`: number, functions)."""
+        """Units that were counted more often than they have slots (`slots`: number, units)."""
         levels = self.at_least
         return union(mask & levels[number + 1] for number, mask in slots if number + 1 < len(levels))

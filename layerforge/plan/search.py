@@ -1,12 +1,14 @@
-"""Looks for better layers: takes some apart, lays what they held out anew, and keeps what is cheaper.
+"""Looks for better layers: breaks a plan in places, mends it otherwise, and keeps what is cheaper.
 
-Large-neighbourhood search. A step takes a few layers that have to do with each other, frees what they
-hold (for all of their functions, for some of them, or for some atoms only), and merges the pieces
-greedily, with a little noise. What comes out is taken where it costs less, and at first also where it
-costs a little more (simulated annealing), as greedy merging ends where no single union helps.
+Large-neighbourhood search with two kinds of steps. One takes some units (functions that are alike) out of
+their layers and seats them again, one after the other (`layerforge.plan.seating`): "ruin and recreate", as
+it is done for vehicle routes (Christiaens and Vanden Berghe, "Slack Induction by String Removals", 2020).
+The other takes a few layers apart and merges the pieces (`layerforge.plan.laying`). What comes out is
+taken where it costs less, and at first also where it costs a little more (simulated annealing), as no
+single step leads out of a plan that is good in its surroundings.
 
-The seed is fixed, and so is the work: it is counted in unions that are looked at, never by a clock. The
-same problem gives the same layers on every machine.
+The seed is fixed, and so is the work: it is counted in what is looked at, never by a clock. The same
+problem gives the same layers on every machine.
 """
 
 from __future__ import annotations
@@ -14,31 +16,33 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterable, Sequence
-from heapq import heapify, heappop, heappush
 
-from layerforge.plan.pieces import Levels, Piece, Pricing
-from layerforge.plan.problem import Layer, Problem, bits, union
+from layerforge.plan.laying import Laying
+from layerforge.plan.problem import Layer, Problem, positions, union
+from layerforge.plan.seating import Seating
+from layerforge.plan.seats import Seats
+from layerforge.plan.units import make_units
 
-# A step that costs more is taken with the odds of exp(-cost / heat); the heat falls from this share of
-# what a layer costs to nothing. At 0.2 plans of 100 functions cost up to 1 % more; 0.02 was alike.
-_HEAT = 0.05
-# How far chance may move a union in the order of merging.
-_NOISE = 0.3
-_NOISY = 0.7
+# A step that costs more by the heat is taken about once in three times. The heat falls from the first of
+# these shares of what a layer costs to the second.
+_HOT, _COLD = 1.0, 0.01
+# Share of the steps that lay layers out anew (at 0 plans cost 1 to 3 % more where slots are few).
+_LAYING = 0.3
+# How far chance moves what a layer is worth to a unit, at first, and how often it does.
+_NOISE, _NOISY = 0.5, 0.7
+# Odds to overlook a layer.
+_BLINK = 0.05
+# Units that are taken out in a step, at most (twice as many where they are all of one layer).
+_MOST = 10
+# Units, or layers, that are compared with one, at most.
+_SAMPLE = 40
 _SEED = 1
-# What a step costs beside its unions, in unions that are looked at (measured: 0.1 ms).
-_STEP = 20
-# Shares of the ways to take layers apart: whole, some atoms of them; else for some functions.
-_WHOLE = 0.45
-_SOME_ATOMS = 0.25
-# A union: its cost, its atoms, its functions, and those that stay with a copy of either side.
-_Found = tuple[float, int, int, int, int]
 
 
 def improve(problem: Problem, layers: Sequence[Layer], *, work: int) -> tuple[Layer, ...]:
     """Return layers that serve every function at no more cost than `layers`, which serve them; sorted.
 
-    `work` is about how many unions may be looked at: some 200,000 take a second.
+    `work` is about how many layers may be looked at: some 700,000 take a second.
     """
     if len(layers) < 2:
         return tuple(sorted(layers))
@@ -46,370 +50,225 @@ def improve(problem: Problem, layers: Sequence[Layer], *, work: int) -> tuple[La
 
 
 class _Search:
-    """Layers that are changed step by step."""
+    """A plan that is changed step by step."""
 
     def __init__(self, problem: Problem, layers: Sequence[Layer]) -> None:
         self.problem = problem
-        self.pricing = Pricing(problem)
+        self.given = tuple(sorted(layers))
+        self.units = make_units(problem)
+        self.state = Seats(problem, self.units, self.units.seats(layers))
         self.chance = random.Random(_SEED).random  # noqa: S311 - the same on every machine is what is wanted
-        slots: dict[int, int] = {}
-        for function, room in enumerate(problem.rooms):
-            slots[room.slots] = slots.get(room.slots, 0) | 1 << function
-        self.slots = tuple(sorted(slots.items()))
-        self.needing = [0] * len(problem.sizes)
-        for function, needed in enumerate(problem.needs):
-            for atom in bits(needed):
-                self.needing[atom] |= 1 << function
-        self.layers: dict[int, Piece] = {}
-        self.holding: list[set[int]] = [set() for _ in problem.sizes]
-        self.carried = [0] * len(problem.needs)
-        self.total = 0
-        self.done = 0
-        self._next = 0
-        for layer in sorted(layers):
-            self._add(self.pricing.piece(layer.atoms, layer.users))
+        self.seating = Seating(self.state, self.chance)
+        self.laying = Laying(self.state, self.chance)
+        self.pricing = self.state.pricing
+        # What a unit adds to the cost at the very least: the bytes that it needs.
+        self.least = [
+            self.pricing.size(needed) * price
+            for needed, price in zip(self.units.needs, self.units.price, strict=True)
+        ]
+        self.rivals = problem.rivals if any(problem.rivals) else ()
+        self.steps = 0
 
     def run(self, work: int) -> tuple[Layer, ...]:
         """Take steps until so much is done; return the best that was seen."""
-        best, least = self._found(), self.total
-        heat = _HEAT * self.problem.prices.layer
-        while self.done < work:
-            self.done += _STEP + len(self.layers)
-            chosen, freed_atoms, freed_users = self._choose()
-            new = self._lay_out(chosen, freed_atoms, freed_users)
-            if new is None:
+        state = self.state
+        if not self._settle_start():
+            return self.given
+        best, least = dict(state.layers), state.total
+        while (done := self.steps * 10 + self.seating.work + self.laying.work) < work:
+            self.steps += 1
+            passed = done / work
+            heat = self.pricing.layer * _HOT * (_COLD / _HOT) ** passed
+            allowed = state.total - heat * math.log(1 - self.chance())
+            step = self._lay_out if self.chance() < _LAYING else self._seat_again
+            if step(allowed, 1 - passed) and self._may_stand():
+                state.settle()
+            else:
+                state.take_back()
+            if state.total < least:
+                best, least = dict(state.layers), state.total
+        return self.units.layers((piece.atoms, piece.users) for piece in best.values())
+
+    def _settle_start(self) -> bool:
+        """Whether the plan that is given holds for units as it does for functions."""
+        state = self.state
+        for identity in list(state.layers):
+            state.tidy(identity, state.layers[identity].atoms)
+        everybody = range(len(self.units.needs))
+        state.settle()
+        return all(state.carried[unit] <= self.units.room[unit] for unit in everybody)
+
+    def _may_stand(self) -> bool:
+        """Whether rivals and the number of layers hold; all else has been held to."""
+        most = self.problem.most_layers
+        if most is not None and len(self.state.layers) > most:
+            return False
+        if not self.rivals:
+            return True
+        layers = self.state.layers
+        for unit in self.state.changed_units():
+            held = union(layers[one].atoms for one in self.state.seats[unit])
+            if any(self.rivals[atom] & held for atom in positions(held)):
+                return False
+        return True
+
+    # Seating units again.
+
+    def _seat_again(self, allowed: float, warmth: float) -> bool:
+        state = self.state
+        noise = _NOISE * warmth if self.chance() < _NOISY else 0.0
+        self.seating.grown.clear()
+        units = self._order(self._some_units())
+        touched: dict[int, int] = {}
+        for unit in units:
+            state.remove(unit, touched)
+        for identity, needed in touched.items():
+            if identity in state.layers:
+                state.tidy(identity, needed)
+        ahead = sum(self.least[unit] for unit in units)
+        for unit in units:
+            ahead -= self.least[unit]
+            if not self.seating.insert(unit, noise=noise, blink=_BLINK) or state.total + ahead > allowed:
+                return False
+        self._tidy_after_growth()
+        return state.total <= allowed
+
+    def _tidy_after_growth(self) -> None:
+        """Units of a layer that has grown may not need another for what was added."""
+        state = self.state
+        for identity, added in self.seating.grown:
+            if identity not in state.layers:
                 continue
-            change = sum(piece.cost for piece in new) - sum(self.layers[one].cost for one in chosen)
-            warmth = heat * max(0.0, 1 - self.done / work)
-            if change > 0 and not (warmth and self.chance() < math.exp(-change / warmth)):
-                continue
-            if not self._fits(chosen, new):
-                continue
-            for one in chosen:
-                self._remove(one)
-            for piece in new:
-                self._add(piece)
-            if self.total < least:
-                best, least = self._found(), self.total
-        return best
+            near: set[int] = set()
+            for atom in self.pricing.atoms(added & state.layers[identity].atoms):
+                near |= state.holding[atom]
+            for other in sorted(near - {identity}):
+                # The grown one may vanish as well, where another has grown by the same.
+                grown = state.layers.get(identity)
+                if grown is not None and other in state.layers and state.layers[other].users & grown.users:
+                    state.tidy(other, added)
 
-    def _found(self) -> tuple[Layer, ...]:
-        return tuple(sorted(Layer(atoms=one.atoms, users=one.users) for one in self.layers.values()))
-
-    def _add(self, piece: Piece) -> None:
-        identity = self._next
-        self._next += 1
-        self.layers[identity] = piece
-        self.total += piece.cost
-        for atom in bits(piece.atoms):
-            self.holding[atom].add(identity)
-        for function in bits(piece.users):
-            self.carried[function] += piece.size
-
-    def _remove(self, identity: int) -> None:
-        piece = self.layers.pop(identity)
-        self.total -= piece.cost
-        for atom in bits(piece.atoms):
-            self.holding[atom].discard(identity)
-        for function in bits(piece.users):
-            self.carried[function] -= piece.size
-
-    # Which layers to take apart.
-
-    def _choose(self) -> tuple[list[int], int, int]:
-        """Some layers, and what to free of them: some atoms, some functions, or everything (0, 0)."""
-        ids = list(self.layers)
-        first = self._any(ids)
-        way = self.chance()
-        if way < _WHOLE:
-            return self._related(first, ids), 0, 0
-        if way < _WHOLE + _SOME_ATOMS:
-            return self._by_atom(first, ids)
-        return self._by_function(first, ids)
-
-    def _related(self, first: int, ids: list[int]) -> list[int]:
-        piece = self.layers[first]
+    def _some_units(self) -> list[int]:
+        """Units of a layer, or a unit and others like it."""
+        count = 1 + int(self.chance() * _MOST)
         way = self.chance()
         if way < 0.4:
-            sharing = self._others_with(self._any(list(bits(piece.atoms))), first)
-            if sharing:
-                return [first, *self._some(sharing, 3)]
+            users = positions(self.state.layers[self._any(list(self.state.layers))].users)
+            return users if len(users) <= 2 * count else self._sample(users, 2 * count)
+        first = int(self.chance() * len(self.units.needs))
         if way < 0.7:
-            return self._taken_by(self._any(list(bits(piece.users))), ids)
+            near = self.state.layers[self._any(self.state.seats[first])].users
+        else:
+            near = self.state.needing[self._any(self.pricing.atoms(self.units.needs[first]))]
+        others = positions(near & ~(1 << first))
+        if len(others) > _SAMPLE:
+            others = self._sample(others, _SAMPLE)
+        size, needs = self.pricing.size, self.units.needs
+        needed = needs[first]
+        likeness = {
+            one: size(needs[one] & needed) / max(1, size(needs[one] | needed)) * (self.chance() + 0.3)
+            for one in others
+        }
+        return [first, *sorted(others, key=lambda one: (-likeness[one], one))[:count]]
+
+    def _order(self, units: list[int]) -> list[int]:
+        """In which order they are seated: large ones first, those with few slots first, or by chance."""
+        way = self.chance()
+        if way < 0.4:
+            size, needs = self.pricing.size, self.units.needs
+            return sorted(units, key=lambda one: -size(needs[one]) * (0.5 + self.chance()))
+        if way < 0.6:
+            return sorted(units, key=lambda one: self.units.slots[one] + self.chance())
+        return self._sample(units, len(units))
+
+    # Laying layers out anew.
+
+    def _lay_out(self, allowed: float, _warmth: float) -> bool:
+        if len(self.state.layers) < 2:
+            return False
+        chosen, freed_atoms, freed_users = self._some_layers()
+        pieces = self.laying.lay_out(chosen, freed_atoms, freed_users)
+        if pieces is None:
+            return False
+        layers = self.state.layers
+        change = sum(piece.cost for piece in pieces) - sum(layers[one].cost for one in chosen)
+        return self.state.total + change <= allowed and self.laying.replace(chosen, pieces)
+
+    def _some_layers(self) -> tuple[list[int], int, int]:
+        """Some layers, and what to free of them: some atoms, some units, or everything (0, 0)."""
+        ids = list(self.state.layers)
+        first = self._any(ids)
+        way = self.chance()
+        if way < 0.45:
+            return self._related(first, ids), 0, 0
+        if way < 0.7:
+            return self._by_atom(first)
+        return self._by_unit(first, ids)
+
+    def _related(self, first: int, ids: list[int]) -> list[int]:
+        layers = self.state.layers
+        piece = layers[first]
+        way = self.chance()
+        if way < 0.4:
+            sharing = self._others_with(self._any(self.pricing.atoms(piece.atoms)), first)
+            if sharing:
+                return [first, *self._few(sharing, 3)]
+        if way < 0.7:
+            return [*self.state.seats[self._any(positions(piece.users))]]
+        others = [one for one in self._sample(ids, _SAMPLE) if one != first]
         scores = sorted(
-            (-(1 + (self.layers[one].users & piece.users).bit_count()) * self.chance(), one)
-            for one in ids
-            if one != first
+            (-(1 + (layers[one].users & piece.users).bit_count()) * self.chance(), one) for one in others
         )
         return [first, *(one for _, one in scores[: 1 + int(self.chance() * 4)])]
 
-    def _by_atom(self, first: int, ids: list[int]) -> tuple[list[int], int, int]:
-        piece = self.layers[first]
-        atoms = list(bits(piece.atoms))
+    def _by_atom(self, first: int) -> tuple[list[int], int, int]:
+        piece = self.state.layers[first]
+        atoms = self.pricing.atoms(piece.atoms)
         atom = self._any(atoms)
-        chosen = [first, *self._some(self._others_with(atom, first), 4)]
-        taken = self._taken_by(self._any(list(bits(piece.users))), ids)
+        chosen = [first, *self._few(self._others_with(atom, first), 4)]
+        taken = self.state.seats[self._any(positions(piece.users))]
         chosen += [one for one in taken if one not in chosen]
         freed = 1 << atom
         while self.chance() < 0.5:
             freed |= 1 << self._any(atoms)
         return chosen, freed, 0
 
-    def _by_function(self, first: int, ids: list[int]) -> tuple[list[int], int, int]:
-        users = list(bits(self.layers[first].users))
-        function = self._any(users)
-        freed = 1 << function
+    def _by_unit(self, first: int, ids: Iterable[int]) -> tuple[list[int], int, int]:
+        layers = self.state.layers
+        users = positions(layers[first].users)
+        unit = self._any(users)
+        freed = 1 << unit
         while self.chance() < 0.6:
             freed |= 1 << self._any(users)
-        chosen = [one for one in ids if self.layers[one].users & freed]
+        chosen = sorted({one for user in positions(freed) for one in self.state.seats[user]})
         if len(chosen) > 6:
             chosen = [first, *(one for one in chosen if one != first and self.chance() < 5 / len(chosen))]
         # Layers that it could take: those that hold much of what it needs, and little else.
-        needed = self.problem.needs[function]
+        needed = self.units.needs[unit]
         scores = []
         for one in ids:
-            piece = self.layers[one]
-            useful = self.pricing.size(piece.atoms & needed) if one not in chosen else 0
+            useful = self.pricing.size(layers[one].atoms & needed) if one not in chosen else 0
             if useful:
-                scores.append((-useful / (piece.size + 1_000_000) * self.chance(), one))
+                scores.append((-useful / (layers[one].size + 1_000_000) * self.chance(), one))
         scores.sort()
         return [*chosen, *(one for _, one in scores[: 1 + int(self.chance() * 3)])], 0, freed
+
+    def _others_with(self, atom: int, first: int) -> list[int]:
+        return sorted(one for one in self.state.holding[atom] if one != first)
+
+    # Chance.
 
     def _any(self, things: Sequence[int]) -> int:
         return things[int(self.chance() * len(things))]
 
-    def _some(self, things: list[int], most: int) -> list[int]:
+    def _few(self, things: Sequence[int], most: int) -> list[int]:
+        return self._sample(things, 1 + int(self.chance() * most))
+
+    def _sample(self, things: Iterable[int], count: int) -> list[int]:
         left = list(things)
-        count = min(1 + int(self.chance() * most), len(left))
-        return [left.pop(int(self.chance() * len(left))) for _ in range(count)]
-
-    def _others_with(self, atom: int, first: int) -> list[int]:
-        return sorted(one for one in self.holding[atom] if one != first)
-
-    def _taken_by(self, function: int, ids: Iterable[int]) -> list[int]:
-        bit = 1 << function
-        return [one for one in ids if self.layers[one].users & bit]
-
-    # Laying out anew.
-
-    def _lay_out(self, chosen: Sequence[int], freed_atoms: int, freed_users: int) -> list[Piece] | None:
-        """What could stand in place of the chosen layers; None where slots do not suffice."""
-        lacking = self._lacking(chosen)
-        parts: dict[int, int] = {}
-        if freed_atoms or freed_users:
-            self._keep(chosen, freed_atoms, freed_users, lacking, parts)
-        together: dict[int, int] = {}
-        for atom, users in lacking.items():
-            if users:
-                together[users] = together.get(users, 0) | atom
-        for atoms, users in self._whole(together):
-            parts[atoms] = parts.get(atoms, 0) | users
-        for users, atoms in together.items():
-            if users:
-                parts[atoms] = parts.get(atoms, 0) | users
-        pieces = self._pieces(parts)
-        affected = union(self.layers[one].users for one in chosen)
-        return _Merging(self, pieces, self._free_slots(chosen, affected)).run(
-            _NOISE if self.chance() < _NOISY else 0.0
-        )
-
-    def _pieces(self, parts: dict[int, int]) -> list[Piece]:
-        """Parts as layers; what may not share one, as it is kept apart, becomes several."""
-        split: dict[int, int] = {}
-        for atoms, users in parts.items():
-            may = not users & ~self.pricing.carriers(atoms)
-            for held in (atoms,) if may else (1 << atom for atom in bits(atoms)):
-                split[held] = split.get(held, 0) | users
-        return [self.pricing.piece(atoms, users) for atoms, users in sorted(split.items()) if users]
-
-    def _lacking(self, chosen: Sequence[int]) -> dict[int, int]:
-        """Functions that have an atom (as a mask) from nowhere else, by atom."""
-        affected = union(self.layers[one].users for one in chosen)
-        lacking = {}
-        for atom in bits(union(self.layers[one].atoms for one in chosen)):
-            users = self.needing[atom] & affected
-            for one in self.holding[atom]:
-                if one not in chosen:
-                    users &= ~self.layers[one].users
-            if users:
-                lacking[1 << atom] = users
-        return lacking
-
-    def _keep(
-        self,
-        chosen: Sequence[int],
-        freed_atoms: int,
-        freed_users: int,
-        lacking: dict[int, int],
-        parts: dict[int, int],
-    ) -> None:
-        """Leave in their layers those that are not freed."""
-        for one in sorted(chosen, key=lambda _: self.chance()):
-            piece = self.layers[one]
-            atoms = users = 0
-            for atom in bits(piece.atoms & ~freed_atoms):
-                served = lacking.get(1 << atom, 0) & piece.users & ~freed_users
-                if served:
-                    atoms |= 1 << atom
-                    users |= served
-                    lacking[1 << atom] &= ~served
-            if atoms:
-                parts[atoms] = parts.get(atoms, 0) | users
-
-    def _whole(self, together: dict[int, int]) -> list[tuple[int, int]]:
-        """Sometimes give all that the same functions lack to them as one layer, taken from `together`."""
-        odds = self.chance() if self.chance() < 0.5 else 0.0
-        if not odds:
-            return []
-        found: list[tuple[int, int]] = [(union(together), 0)]
-        for users, atoms in together.items():
-            split = []
-            for mask, held in found:
-                inside = mask & users
-                if inside:
-                    split.append((inside, held | atoms))
-                if mask & ~users:
-                    split.append((mask & ~users, held))
-            found = split
-        taken = [(held, mask) for mask, held in found if held and self.chance() < odds]
-        gone = union(mask for _, mask in taken)
-        for users in list(together):
-            atoms = together.pop(users)
-            if users & ~gone:
-                together[users & ~gone] = together.get(users & ~gone, 0) | atoms
-        return taken
-
-    def _free_slots(self, chosen: Sequence[int], affected: int) -> tuple[tuple[int, int], ...]:
-        """Slots that other layers leave to the affected functions: number, functions."""
-        held = Levels(affected)
-        for one, piece in self.layers.items():
-            if one not in chosen and piece.users & affected:
-                held.count(piece.users & affected)
-        free: dict[int, int] = {}
-        levels = [*held.at_least, 0]
-        for count, mask in enumerate(held.at_least):
-            exactly = mask & ~levels[count + 1]
-            for slots, functions in self.slots:
-                if exactly & functions:
-                    free[slots - count] = free.get(slots - count, 0) | exactly & functions
-        return tuple(sorted(free.items()))
-
-    def _fits(self, chosen: Sequence[int], new: Sequence[Piece]) -> bool:
-        """Whether bytes, rivals and the number of layers hold once `new` stands in place of the chosen."""
-        most = self.problem.most_layers
-        if most is not None and len(new) > len(chosen) and len(self.layers) - len(chosen) + len(new) > most:
-            return False
-        change: dict[int, int] = {}
-        for pieces, sign in ((new, 1), ([self.layers[one] for one in chosen], -1)):
-            for piece in pieces:
-                for function in bits(piece.users):
-                    change[function] = change.get(function, 0) + sign * piece.size
-        rooms = self.problem.rooms
-        if any(more > 0 and self.carried[one] + more > rooms[one].size for one, more in change.items()):
-            return False
-        return not any(self.problem.rivals) or self._no_rivals_meet(chosen, new, change)
-
-    def _no_rivals_meet(self, chosen: Sequence[int], new: Sequence[Piece], functions: Iterable[int]) -> bool:
-        rest = [piece for one, piece in self.layers.items() if one not in chosen]
-        for function in functions:
-            held = union(piece.atoms for piece in (*rest, *new) if piece.users >> function & 1)
-            if any(self.problem.rivals[atom] & held for atom in bits(held)):
-                return False
-        return True
-
-
-class _Merging:
-    """Unites pieces, cheapest first, while that is a gain or relieves functions that lack slots."""
-
-    def __init__(self, search: _Search, pieces: list[Piece], free: tuple[tuple[int, int], ...]) -> None:
-        self.search = search
-        self.pricing = search.pricing
-        self.free = free
-        self.live = dict(enumerate(pieces))
-        self.levels = Levels(union(mask for _, mask in free))
-        for piece in pieces:
-            self.levels.count(piece.users)
-        self.over = self.levels.beyond(free)
-
-    def run(self, noise: float) -> list[Piece] | None:
-        """The layers that it ends with; None where some function has no slot left for one of its own."""
-        chance, live = self.search.chance, self.live
-        heap = self._pairs(noise)
-        following = len(live)
-        while heap:
-            score, first, second = heappop(heap)
-            if first not in live or second not in live:
-                continue
-            found = self._evaluate(live[first], live[second])
-            if found is None:
-                continue
-            if found[0] > (score * (1 + noise) if score > 0 else score):
-                # It has become less urgent since it was pushed: look again when its turn comes.
-                heappush(heap, (found[0], first, second))
-                continue
-            for piece in self._unite(live.pop(first), live.pop(second), found):
-                self.search.done += len(live)
-                for other, one in live.items():
-                    more = self._evaluate(one, piece)
-                    if more is not None:
-                        heappush(heap, (more[0] * (1 + noise * chance()), other, following))
-                live[following] = piece
-                following += 1
-        return None if self.over else list(live.values())
-
-    def _pairs(self, noise: float) -> list[tuple[float, int, int]]:
-        heap = []
-        for second in range(1, len(self.live)):
-            self.search.done += second
-            for first in range(second):
-                found = self._evaluate(self.live[first], self.live[second])
-                if found is not None:
-                    heap.append((found[0] * (1 + noise * self.search.chance()), first, second))
-        heapify(heap)
-        return heap
-
-    def _evaluate(self, a: Piece, b: Piece) -> _Found | None:
-        """What uniting two pieces costs, who takes the union, and who stays with a copy of either.
-
-        Where it is no gain, the cost is for each function that it relieves.
-        """
-        pricing = self.pricing
-        both = a.users & b.users
-        relieved = (both & self.over).bit_count()
-        atoms = a.atoms | b.atoms
-        size = a.size + b.size if not a.atoms & b.atoms else pricing.size(atoms)
-        carriers = pricing.carriers(atoms)
-        if both & ~carriers:
-            return None
-        change = -a.cost - b.cost
-        users = both
-        kept = []
-        for side in (a, b):
-            alone = side.users & ~both
-            copy = 0
-            if alone:
-                copy_cost = pricing.cost(side.atoms, alone, side.size)
-                join_cost = pricing.excess(alone) * size
-                if join_cost <= copy_cost and not alone & ~carriers:
-                    users |= alone
-                else:
-                    change += copy_cost
-                    copy = alone
-            kept.append(copy)
-        if not users:
-            return None
-        change += pricing.cost(atoms, users, size)
-        if change >= 0:
-            return (change / relieved, atoms, users, kept[0], kept[1]) if relieved else None
-        return (float(change), atoms, users, kept[0], kept[1])
-
-    def _unite(self, a: Piece, b: Piece, found: _Found) -> list[Piece]:
-        _, atoms, users, left, right = found
-        self.levels.discount(a.users & b.users)
-        self.over = self.levels.beyond(self.free)
-        made = [self.pricing.piece(atoms, users)]
-        if left:
-            made.append(self.pricing.piece(a.atoms, left))
-        if right:
-            made.append(self.pricing.piece(b.atoms, right))
-        return made
+        found: list[int] = []
+        while left and len(found) < count:
+            place = int(self.chance() * len(left))
+            left[place], left[-1] = left[-1], left[place]
+            found.append(left.pop())
+        return found
