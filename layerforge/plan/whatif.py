@@ -11,10 +11,10 @@ from math import floor, lcm
 from layerforge.model.given import GivenFunction, GivenInstance
 from layerforge.model.plan import Item
 from layerforge.model.progress import Progress
-from layerforge.plan.exact.proving import bound_below
+from layerforge.plan.exact.proving import prove as prove_cost
 from layerforge.plan.floor import floor_of
 from layerforge.plan.names import LEAST_FOR_BASE, name_layers
-from layerforge.plan.problem import SCALE, Layer, Prices, Problem, Room, bits, cost_of
+from layerforge.plan.problem import SCALE, Layer, Prices, Problem, Room, bits
 from layerforge.plan.solving import Effort, solve
 
 _PREFIX = "layer"
@@ -61,7 +61,8 @@ def plan_instance(
 ) -> InstancePlan:
     """Plan an instance; the same whatever the order of its keys.
 
-    `prove`: bound the cost as well as HiGHS can. Raises ToolError if that is not installed.
+    `prove`: bound the cost as well as HiGHS can, and take what it finds that is cheaper. Raises
+    ToolError if that is not installed.
     """
     stated = state(given)
     problem = stated.problem
@@ -69,9 +70,9 @@ def plan_instance(
         layers = solve(problem, effort=effort)
     bound = floor_of(problem)
     if prove:
-        cost = cost_of(problem, layers).total
         with progress.task("proving a bound", total=None, unit="items") if progress else nullcontext():
-            bound, _ = bound_below(problem, layers, cost=cost)
+            proof = prove_cost(problem, layers)
+        layers, bound = proof.layers, proof.lower_bound
     return describe(stated, layers, lower_bound=bound)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, isinf
 
 import numpy as np
 
 from layerforge.plan.exact.master import Master
-from layerforge.plan.exact.pricing import Priced, price
+from layerforge.plan.exact.pricing import Duals, Priced, losses, price
 from layerforge.plan.exact.proving import Limits
 from layerforge.plan.exact.relaxation import Flags, Numbers, Relaxation
 from layerforge.plan.floor import floor_of
@@ -25,9 +26,19 @@ _GROWTH = 2.0
 _SHRINKING = 0.8
 _FULFILLED = 0.5
 _FAILED = 0.1
-# Where a step promises no more than this part of the cost and does not lean on the box, it is over.
-_SETTLED = 1e-5
-_LEANING = 1e-6
+# Where a step in a box as wide promises no more than this part of the cost, it is over.
+_SETTLED = 1e-6
+_WIDE = 10.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bounded:
+    """A bound, never above the cost that was given, the steps it took, and sets of atoms worth trying."""
+
+    bound: int
+    steps: int
+    relaxation: Relaxation | None = None
+    sets: tuple[Flags, ...] = ()
 
 
 def bound_cost(
@@ -37,12 +48,12 @@ def bound_cost(
     cost: int,
     limits: Limits,
     progress: Callable[[float], None],
-) -> tuple[int, int]:
-    """Return a bound, never above `cost`, which is that of the plan `start`, and the steps it took."""
+) -> Bounded:
+    """Bound the cost of all plans from below; `cost` is that of the plan `start`, or of one like it."""
     bound = floor_of(problem)
     relaxation = Relaxation.of(problem) if union(problem.needs) else None
     if relaxation is None:
-        return min(bound, cost), 0
+        return Bounded(bound=min(bound, cost), steps=0)
     search = _Bounding(relaxation, start, bound)
     steps = 0
     left = limits.work
@@ -53,7 +64,12 @@ def bound_cost(
         progress(1 - search.bound / cost)
         if settled:
             break
-    return min(search.bound, cost), steps
+    return Bounded(
+        bound=min(search.bound, cost),
+        steps=steps,
+        relaxation=relaxation,
+        sets=search.promising_sets([relaxation.column_of(layer) for layer in start]),
+    )
 
 
 class _Bounding:
@@ -72,25 +88,31 @@ class _Bounding:
         """Try the best duals in the box; return the work that took, and whether nothing is left to gain."""
         master = self._master
         values = master.solve(self._radius)
+        if values is None:
+            return 0, True
         duals = master.duals(values)
         priced = price(self._relaxation, duals, width=_WIDTH)
         promised = master.value - self._proved
         reached = float(master.sides @ values) / (1 + priced.excess)
-        self._raise_bound(duals.value(self._relaxation), priced)
+        self.bound = max(self.bound, proven_by(self._relaxation, duals, priced))
         found = master.add((offer.atoms, offer.users) for offer in priced.offers[:_OFFERS])
-        # What is promised without leaning on the box is all that there is, whatever layers are still unknown.
-        settled = master.slack < _LEANING and promised <= _SETTLED * abs(master.value)
+        # What is promised is concave: next to nothing in a wide box is next to nothing anywhere.
+        settled = priced.complete and self._radius > _WIDE and promised <= _SETTLED * abs(master.value)
         self._move(values, priced, reached=reached, promised=promised, found=found)
         master.tidy()
         return self._work(priced), settled
 
-    def _raise_bound(self, value: float, priced: Priced) -> None:
-        if isinf(priced.excess) or value <= 0:
-            return
-        unit = self._relaxation.unit
-        # Every plan's cost is a multiple of the unit: rounding up is right, once the division is exact.
-        proved = floor(Fraction(value) / (1 + Fraction(priced.excess)))
-        self.bound = max(self.bound, ceil(Fraction(proved, unit)) * unit)
+    def promising_sets(self, first: Sequence[Flags]) -> tuple[Flags, ...]:
+        """Return `first`, then what the program makes layers of, then what comes nearest to gaining."""
+        seen = {atoms.tobytes(): atoms for atoms in first if atoms.any()}
+        count = len(self._relaxation.atoms)
+        known = sorted({atoms for atoms, _ in self._master.columns} - seen.keys())
+        if not known:
+            return tuple(seen.values())
+        sets = np.array([np.frombuffer(key, dtype=bool) for key in known]).reshape(len(known), count)
+        lost = losses(self._relaxation, self._master.duals(self._master.center), sets)
+        shares = np.array([self._master.shares.get(key, 0.0) for key in known])
+        return (*seen.values(), *(sets[place] for place in np.lexsort((lost, -shares))))
 
     def _move(self, values: Numbers, priced: Priced, *, reached: float, promised: float, found: int) -> None:
         gained = reached - self._proved
@@ -107,6 +129,16 @@ class _Bounding:
         groups, atoms = self._relaxation.needs.shape
         pricing = priced.nodes * int(groups) * int(atoms) // 4
         return pricing + self._master.iterations * len(self._master.sides) * 20 + 5_000_000
+
+
+def proven_by(relaxation: Relaxation, duals: Duals, priced: Priced) -> int:
+    """Return the bound that duals prove, whatever they are: scaled down to where no layer gains."""
+    value = duals.value(relaxation)
+    if isinf(priced.excess) or value <= 0:
+        return 0
+    # Every plan's cost is a multiple of the unit: rounding up is right, once the division is exact.
+    proved = floor(Fraction(value) / (1 + Fraction(priced.excess)))
+    return ceil(Fraction(proved, relaxation.unit)) * relaxation.unit
 
 
 def _first_layers(relaxation: Relaxation, start: Sequence[Layer]) -> Iterator[tuple[Flags, Flags]]:

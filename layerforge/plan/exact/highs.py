@@ -20,3 +20,15 @@ class Solver(highspy.Highs):
         """Be quiet first: what HiGHS does here, as it is made, prints a banner otherwise."""
         self.setOptionValue("output_flag", False)
         super().enableCallbacks()  # type: ignore[no-untyped-call]
+
+    def run_interruptibly(self) -> None:
+        """Solve what may take long: in a thread, as signals are not looked at inside HiGHS."""
+        self.HandleUserInterrupt = True
+        thread = self.startSolve()
+        try:
+            while thread.is_alive():
+                thread.join(0.1)
+        except BaseException:
+            self.cancelSolve()  # type: ignore[no-untyped-call]
+            thread.join()
+            raise

@@ -32,6 +32,9 @@ _KEPT_COLUMNS = 1500
 _SLOT_STEP = 1.0
 _SPACE_STEP = 0.05
 
+# Less of a layer is none.
+_TRACE = 1e-6
+
 Places = npt.NDArray[np.intp]
 
 
@@ -49,7 +52,7 @@ class Master:
         self._add_rows()
         self.iterations = 0
         self.value = 0.0
-        self.slack = 0.0
+        self.shares: dict[bytes, float] = {}
 
     def duals(self, values: Numbers) -> Duals:
         """Return a row's values as whole prices, rounded so that no layer gains more by it."""
@@ -82,8 +85,11 @@ class Master:
             self._add_columns(np.array(costs), starts, np.concatenate(places), np.concatenate(entries))
         return len(costs)
 
-    def solve(self, radius: float) -> Numbers:
-        """Return the best duals in the box; what they would prove is in `value`."""
+    def solve(self, radius: float) -> Numbers | None:
+        """Return the best duals in the box, or none if HiGHS has none; what they would prove is in `value`.
+
+        `shares` tells of which sets of atoms there are layers then, and how much of them.
+        """
         shifted = self._shifted(self.center)
         upper = shifted + radius * self._steps
         lower = shifted - radius * self._steps
@@ -95,9 +101,13 @@ class Master:
         solution = self._solver.getSolution()
         self.iterations = max(0, info.simplex_iteration_count)
         self.value = info.objective_function_value
-        self.slack = float(np.max(np.array(solution.col_value)[: 2 * self._count], initial=0.0))
+        taken = np.array(solution.col_value, dtype=float)[2 * self._count :]
+        self.shares = {}
+        for place in np.flatnonzero(taken > _TRACE):
+            atoms = self.columns[place][0]
+            self.shares[atoms] = self.shares.get(atoms, 0.0) + float(taken[place])
         values: Numbers = np.maximum(np.array(solution.row_dual), 0.0)
-        return values
+        return values if len(values) == self._count and np.isfinite(values).all() else None
 
     def tidy(self) -> None:
         """Forget the layers that are farthest from gaining, where many are known."""

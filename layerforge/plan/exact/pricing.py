@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from layerforge.plan.exact.relaxation import Flags, Numbers, Relaxation
+from layerforge.plan.exact.relaxation import EXACT, Flags, Numbers, Relaxation
 
 _SAFETY = 1e-9
 
@@ -35,7 +35,9 @@ class Duals:
         """What they prove if no layer gains; exact but for space, which is rounded towards less."""
         free = ~relaxation.single
         space = np.ceil(self.space * relaxation.spare * (1 + _SAFETY))
-        return float(self.worth.sum() - (self.slot * relaxation.slots)[free].sum() - space.sum())
+        paid = float((self.slot * relaxation.slots)[free].sum() + space.sum())
+        # Sums that are not exact prove nothing.
+        return float(self.worth.sum()) - paid if paid < EXACT else 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,10 +79,15 @@ class _Sets:
 def price(relaxation: Relaxation, duals: Duals, *, at_least: float = 0.0, width: int) -> Priced:
     """Return the layers that gain more than `at_least` (below 0: that lose less than that).
 
-    No more than `width` undecided sets are kept; the most promising, if there are more.
+    No more than `width` undecided sets are kept; the most promising, if there are more. Duals so large
+    that sums of them are not exact prove nothing: `excess` is infinite then.
     """
     gains = _gains(relaxation, duals)
-    margin = _SAFETY * float(np.abs(gains).sum() + relaxation.stored.sum() + relaxation.layer)
+    largest = float(np.abs(gains).sum() + duals.slot.sum() + relaxation.stored.sum() + relaxation.layer)
+    # Not `largest >= EXACT`: that is false of what is no number.
+    if not largest < EXACT:
+        return Priced(offers=(), excess=float("inf"), complete=False, nodes=0)
+    margin = _SAFETY * largest
     count = len(relaxation.atoms)
     required = relaxation.needs & relaxation.single[:, None]
     groups = len(relaxation.slots)
@@ -113,10 +120,21 @@ def price(relaxation: Relaxation, duals: Duals, *, at_least: float = 0.0, width:
     ]
     offers.sort(key=lambda offer: (-offer.gain, offer.atoms.tolist()))
     # Another choice of users may gain less and yet more of its cost: so without what users carry in excess.
-    excess = max([passed, *(offer.gain / offer.cost for offer in offers if offer.cost)], default=0.0)
+    parts = (float(np.nextafter(offer.gain / offer.cost, np.inf)) for offer in offers if offer.cost)
+    excess = max([passed, *parts], default=0.0)
     if any(offer.gain > 0 and not offer.cost for offer in offers):
         excess = float("inf")
     return Priced(offers=tuple(offers), excess=max(0.0, excess), complete=not passed, nodes=nodes)
+
+
+def losses(relaxation: Relaxation, duals: Duals, sets: Flags) -> Numbers:
+    """Return how far each set of atoms, a row, is from gaining as a layer."""
+    required = relaxation.needs & relaxation.single[:, None]
+    closed = (sets @ relaxation.barred.T) | (~sets @ required.T)
+    gains = sets @ _gains(relaxation, duals).T - np.where(relaxation.single, 0.0, duals.slot)
+    lost: Numbers = sets @ relaxation.stored + relaxation.layer
+    lost -= np.where(closed, 0.0, np.maximum(gains, 0.0)).sum(axis=1)
+    return lost
 
 
 def _gains(relaxation: Relaxation, duals: Duals) -> Numbers:
@@ -145,7 +163,7 @@ def _keep_best(sets: _Sets, bounds: Numbers, at_least: float, width: int) -> tup
     dropped = rows & ~kept
     with np.errstate(divide="ignore"):
         parts = np.maximum(bounds[dropped], 1.0) / sets.costs[dropped]
-    return sets.only(kept), float(parts.max())
+    return sets.only(kept), float(np.nextafter(parts.max(), np.inf))
 
 
 def _branch(sets: _Sets, atom: int, gains: Numbers, relaxation: Relaxation, required: Flags) -> _Sets:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from layerforge.errors import ToolError
-from layerforge.plan.problem import Layer, Problem, cost_of
+from layerforge.plan.problem import Layer, Problem, cost_of, violations
 
 # What rounding leaves open: plans that differ by less than this part are one to us.
 _TOLERANCE = 1_000_000
@@ -58,16 +58,29 @@ def prove(
     limits: Limits | None = None,
     progress: Callable[[float], None] = lambda _gap: None,
 ) -> Proof:
-    """Bound the cost of all plans from below. `start` is a plan, which the bound is held against.
+    """Bound the cost of all plans from below, and look for one that is cheaper than the plan `start`.
+
+    Another plan is returned only if it is cheaper and breaks nothing; it is the same on every machine on
+    which HiGHS takes the same steps (as one build of it does).
 
     The bound holds for the whole problem. What `relaxation` leaves out (prices of change, `apart`,
     `most_layers`) makes it weaker, never wrong. `progress` gets the gap, as a part of the cost.
 
     Raises ToolError if HiGHS is not installed.
     """
-    cost = cost_of(problem, start).total
-    bound, steps = bound_below(problem, start, cost=cost, limits=limits, progress=progress)
-    return Proof(layers=tuple(start), cost=cost, lower_bound=bound, steps=steps)
+    require_solver()
+    from layerforge.plan.exact.bounding import bound_cost
+    from layerforge.plan.exact.choosing import choose_layers
+
+    layers, cost = tuple(start), cost_of(problem, start).total
+    bounded = bound_cost(problem, start, cost=cost, limits=limits or Limits(), progress=progress)
+    if bounded.relaxation is not None and bounded.bound < cost:
+        found = choose_layers(problem, bounded.relaxation, bounded.sets, start)
+        price = cost_of(problem, found).total
+        if found and price < cost and not violations(problem, found):
+            layers, cost = found, price
+            progress(1 - bounded.bound / cost)
+    return Proof(layers=layers, cost=cost, lower_bound=bounded.bound, steps=bounded.steps)
 
 
 def bound_below(
@@ -85,7 +98,8 @@ def bound_below(
     require_solver()
     from layerforge.plan.exact.bounding import bound_cost
 
-    return bound_cost(problem, known, cost=cost, limits=limits or Limits(), progress=progress)
+    bounded = bound_cost(problem, known, cost=cost, limits=limits or Limits(), progress=progress)
+    return bounded.bound, bounded.steps
 
 
 def require_solver() -> None:

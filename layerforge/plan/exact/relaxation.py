@@ -26,7 +26,8 @@ from layerforge.plan.problem import Layer, Problem, bits
 Numbers = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-_EXACT = 2**52
+# Sums of whole numbers stay exact in floats below this.
+EXACT = 2**52
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +65,7 @@ class Relaxation:
         atoms = tuple(sorted(bits(used), key=lambda atom: (-problem.sizes[atom], atom)))
         most = (sum(problem.excess) + problem.prices.stored) * sum(problem.sizes)
         most += problem.prices.layer * (len(problem.needs) + 1)
-        if most >= _EXACT:
+        if most >= EXACT:
             return None
         grouped: dict[tuple[int, int, int], list[int]] = {}
         for function, (needed, room) in enumerate(zip(problem.needs, problem.rooms, strict=True)):

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from layerforge import cli
 from tests.plan_checker import check_document
-from tests.planning_instances import realistic
+from tests.planning_instances import realistic, scattered
 
 MADE = realistic(6)
 
@@ -65,3 +69,19 @@ def test_a_bad_file_is_one_error(instance: Path, capsys: pytest.CaptureFixture[s
     assert (shown.err, json.loads(shown.out)["error"]["where"]) == ("", "x.json: mu")
     assert cli.run(["plan", "--what-if", "absent.json"]) == 2
     assert "'absent.json' does not exist" in capsys.readouterr().err
+
+
+def test_a_proof_is_interrupted_cleanly(instance: Path) -> None:
+    instance.write_text(json.dumps(scattered(40, atoms=60)))
+    command = [sys.executable, "-m", "layerforge", "plan", "--what-if", "x.json", "--prove", "-v"]
+    with subprocess.Popen(
+        [*command, "--effort", "fast"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("planning layers: ")
+        time.sleep(0.7)
+        process.send_signal(signal.SIGINT)
+        shown, told = process.communicate(timeout=60)
+    assert (process.returncode, shown) == (130, "")
+    assert told.splitlines()[-1].startswith("interrupted: ")
+    assert "Traceback" not in told

@@ -19,7 +19,7 @@ from tests.unit.plan.test_planner import ARM, MB, NUMPY, PANDAS, PYDANTIC, deman
 
 SMALL = item("small", 9)
 DATA = NamedLayer(name="data", distributions=("numpy",))
-LIMITS = Limits(steps=60)
+LIMITS = Limits(steps=15)
 
 
 def bound(demands: list[Demand], settings: PlanSettings = PlanSettings(), *, factor: float = 1.0) -> Bound:
@@ -83,7 +83,7 @@ def test_functions_that_cannot_be_served_are_left_out() -> None:
 )
 @pytest.mark.parametrize("bundle", [False, True])
 def test_no_plan_costs_less_than_its_bound(settings: PlanSettings, bundle: bool) -> None:
-    demands = [replace(one, may_bundle=bundle) for one in Year(seed=5, functions=14).demands()]
+    demands = [replace(one, may_bundle=bundle) for one in Year(seed=5, functions=9).demands()]
     targets: tuple[Target, Target] = (demands[0].target, ARM)
     demands = [replace(one, target=targets[number % 2]) for number, one in enumerate(demands)]
     made = bound(demands, settings, factor=3)

@@ -1,15 +1,27 @@
+import json
+import signal
 import sys
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from layerforge.errors import EXIT_TOOL, ToolError
+from layerforge.plan.exact.bounding import proven_by
+from layerforge.plan.exact.choosing import choose_layers
+from layerforge.plan.exact.pricing import Duals, price
 from layerforge.plan.exact.proving import Limits, Proof, prove
+from layerforge.plan.exact.relaxation import Relaxation
 from layerforge.plan.problem import SCALE, Layer, Problem, Room, bits, cost_of, violations
-from layerforge.plan.solving import solve
+from layerforge.plan.solving import Effort, solve
+from layerforge.plan.whatif import state
+from layerforge.project.instance_file import parse_instance
+from tests.planning_instances import scattered
 
 MIB = 1_048_576
 ROOM = 250 * MIB
@@ -103,6 +115,8 @@ def test_no_plan_is_cheaper_than_the_bound(problem: Problem) -> None:
     best = least_cost(problem)
     proof = prove(problem, solve(problem), limits=Limits(steps=200))
     assert proof.lower_bound <= best <= proof.cost
+    assert violations(problem, proof.layers) == ()
+    assert proof.cost == cost_of(problem, proof.layers).total
     if proof.optimal:
         assert proof.cost - best <= best // 1_000_000
 
@@ -116,6 +130,24 @@ def test_what_each_needs_alone_is_optimal_as_a_layer_of_its_own() -> None:
     assert proof.gap == 0
 
 
+@given(problem=problems(), data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_bound_holds_whatever_duals_the_solver_returns(problem: Problem, data: st.DataObject) -> None:
+    relaxation = Relaxation.of(problem)
+    assert relaxation is not None
+    groups, atoms = relaxation.needs.shape
+    high = float(problem.size((1 << atoms) - 1)) * SCALE
+    amounts = st.floats(0, high).map(round).map(float) | st.sampled_from([0.0, high, 1e13, 1e16, 1e300])
+    worth = data.draw(st.lists(amounts, min_size=groups * atoms, max_size=groups * atoms))
+    duals = Duals(
+        worth=np.array(worth).reshape(groups, atoms) * relaxation.needs,
+        slot=np.array(data.draw(st.lists(amounts, min_size=groups, max_size=groups))) * ~relaxation.single,
+        space=np.array(data.draw(st.lists(st.floats(0, 5000), min_size=groups, max_size=groups))),
+    )
+    for width in (1, 2000):
+        assert proven_by(relaxation, duals, price(relaxation, duals, width=width)) <= least_cost(problem)
+
+
 def test_a_single_slot_costs_the_copy_that_the_bound_knows_of() -> None:
     """Both need 30 MiB, and one has a slot only: it needs a layer that holds both, 100 MiB + 1."""
     problem = make_problem([30 * MIB, 70 * MIB], [0b11, 0b01], slots=[1, 5])
@@ -124,13 +156,31 @@ def test_a_single_slot_costs_the_copy_that_the_bound_knows_of() -> None:
     assert proof.lower_bound > (100 + 1) * MIB * SCALE
 
 
-def test_a_worse_plan_is_not_called_optimal() -> None:
+def test_a_better_plan_is_found_and_proven() -> None:
     problem = make_problem([10 * MIB, 20 * MIB], [0b11, 0b11])
+    apart = (Layer(atoms=0b01, users=0b11), Layer(atoms=0b10, users=0b11))
+    proof = prove(problem, apart)
+    assert cost_of(problem, apart).total == 32 * MIB * SCALE
+    assert (proof.layers, proof.cost) == ((Layer(atoms=0b11, users=0b11),), 31 * MIB * SCALE)
+    assert proof.lower_bound == proof.cost
+
+
+def test_what_the_bound_leaves_out_is_kept_to_by_the_plan() -> None:
+    """Together would be cheaper, and is forbidden: the bound does not know, the plan stays."""
+    free = make_problem([10 * MIB, 20 * MIB], [0b11, 0b11])
     plan = (Layer(atoms=0b01, users=0b11), Layer(atoms=0b10, users=0b11))
-    proof = prove(problem, plan)
-    assert (proof.cost, proof.lower_bound) == (32 * MIB * SCALE, 31 * MIB * SCALE)
+    proof = prove(replace(free, apart=(0b10, 0b01)), plan)
+    assert (proof.layers, proof.cost, proof.lower_bound) == (plan, 32 * MIB * SCALE, 31 * MIB * SCALE)
     assert not proof.optimal
     assert proof.gap == pytest.approx(1 / 32)
+
+
+def test_what_change_costs_counts_for_the_plan() -> None:
+    """One layer of both would cost 1 MiB less, and being new a quarter of its bytes more."""
+    before = (Layer(atoms=0b01, users=0b11), Layer(atoms=0b10, users=0b11))
+    problem = replace(make_problem([10 * MIB, 20 * MIB], [0b11, 0b11]), previous=before, known=0b11)
+    proof = prove(problem, before)
+    assert (proof.layers, proof.cost, proof.lower_bound) == (before, 32 * MIB * SCALE, 31 * MIB * SCALE)
 
 
 def test_functions_that_need_nothing_cost_nothing() -> None:
@@ -173,3 +223,31 @@ def test_without_the_extra_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> N
     assert caught.value.sentence == "a proof needs HiGHS, which is not installed"
     assert caught.value.hint == "pip install 'layerforge[exact]'"
     assert caught.value.exit_code == EXIT_TOOL
+
+
+def test_a_search_for_a_cheaper_plan_is_interrupted_at_once() -> None:
+    """As Ctrl-C does: HiGHS works in C++, where no signal is looked at."""
+    stated = state(parse_instance(json.dumps(scattered(40, atoms=60)), path="x")).problem
+    relaxation = Relaxation.of(stated)
+    assert relaxation is not None
+    chance = np.random.default_rng(1)
+    sets = [chance.random(60) < 0.3 for _ in range(300)]
+    start = solve(stated, effort=Effort.FAST)
+    begun = time.monotonic()
+
+    def keep_choosing() -> None:
+        for seed in range(1000):
+            choose_layers(stated, relaxation, [*sets[seed:], *sets[:seed]], start)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 1.0)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            keep_choosing()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert time.monotonic() - begun < 20
