@@ -29,7 +29,7 @@ COMMANDS = {
     "recipes": "Show what is known of building distributions from source.",
     "publish": "Publish the layers that changed, and give them to functions.",
     "prune": "Show or delete layer versions that nobody uses.",
-    "export": "Write the layers for CloudFormation, Terraform, CDK, SSM or scripts.",
+    "export": "Write the layers for SAM, CloudFormation, Terraform, CDK, SSM or scripts.",
     "doctor": "See what this machine has of what the project needs.",
     "report": "Show what was built, as tables or as a page.",
     "diff": "Show what changed between two builds, locks or git revisions.",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from layerforge.commands.export_template import ChosenTemplate, TemplateOptions, choose_template
 from layerforge.commands.options import Options, common_options
 from layerforge.commands.pipeline import findings_document
 from layerforge.errors import EXIT_OK, ConfigError, UsageError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from layerforge.export.values import Export
     from layerforge.model.publishing import PublishedLayer
 
-_FORMATS = ("cloudformation", "terraform", "cdk", "ssm", "json", "env")
+_FORMATS = ("sam", "cloudformation", "terraform", "cdk", "ssm", "json", "env")
 _NEED_PUBLISHED = ("ssm", "env")
 _PUBLISH = "run `layerforge publish --json > published.json`"
 
@@ -46,6 +47,14 @@ _PUBLISH = "run `layerforge publish --json > published.json`"
     metavar="FILE",
     help="What `layerforge publish --json` printed; `-` for stdin. Layer versions are taken from it.",
 )
+@click.option(
+    "--template",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="sam: the template that takes the layers, if the project has several.",
+)
+@click.option("--in-place", is_flag=True, help="sam: change the template itself.")
+@click.option("--code", "with_code", is_flag=True, help="sam, with -o: functions take their code zips too.")
 @click.option("--region", metavar="REGION", help="With --published: this region alone.")
 @common_options
 def command(
@@ -56,14 +65,24 @@ def command(
     folder: Path | None,
     published: str | None,
     region: str | None,
+    template: Path | None,
+    in_place: bool,
+    with_code: bool,
 ) -> int:
     """Write the layers for a tool that deploys them.
 
-    A CloudFormation stack, Terraform's JSON, a CDK module, SSM parameters, JSON, or shell variables.
+    Into a SAM template; or a CloudFormation stack, Terraform's JSON, a CDK module, SSM parameters, JSON,
+    or shell variables.
     """
     from layerforge.export.values import find_omissions
 
+    given = TemplateOptions(template=template, in_place=in_place, with_code=with_code)
     versions = _read_published(published, region)
+    if format_name == "sam":
+        chosen = choose_template(options, given, file)
+        export = _read(options, format_name, chosen.file, folder, versions, where=published or "")
+        return _export_sam(options, chosen, export, with_code=with_code)
+    given.refuse()
     export = _read(options, format_name, file, folder, versions, where=published or "")
     text = _format(format_name, export, region)
     findings = find_omissions(export, deploys_code=format_name == "json")
@@ -80,6 +99,32 @@ def command(
             "findings": findings_document(findings),
         },
         lambda: f"wrote {file}" if file else text,
+    )
+    return EXIT_OK
+
+
+def _export_sam(options: Options, chosen: ChosenTemplate, export: Export, *, with_code: bool) -> int:
+    from layerforge.export.sam import find_unreached, format_sam
+    from layerforge.export.values import find_omissions
+
+    text = format_sam(export, chosen.template, with_code=with_code)
+    findings = (
+        *find_unreached(export, chosen.template),
+        *find_omissions(export, deploys_code=with_code, keeps_layers=True),
+    )
+    options.output.findings(findings)
+    is_written = chosen.write(text)
+    target = chosen.target
+    options.output.result(
+        lambda: {
+            "format": "sam",
+            "path": str(target) if target else None,
+            "text": None if target else text,
+            "findings": findings_document(findings),
+        },
+        lambda: (
+            text if not target else f"wrote {target}" if is_written else f"{target} is up to date already"
+        ),
     )
     return EXIT_OK
 

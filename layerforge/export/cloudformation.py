@@ -11,10 +11,9 @@ from typing import Any
 from layerforge.export.description import describe
 from layerforge.export.values import Export, unique_ids
 from layerforge.model.artifact import Artifact
+from layerforge.project.managed_layers import ARNS
 
 _VERSION = "2010-09-09"
-ARNS = "LayerforgeLayers"
-"""The mapping from region and layer to ARN."""
 
 
 def format_cloudformation(export: Export) -> str:
@@ -74,12 +73,12 @@ def format_ssm(export: Export) -> str:
     parameters: dict[str, Any] = {}
     for name, identity in layer_ids.items():
         parameters[f"Layer{identity}"] = _parameter(
-            f"/{project}/layers/{name}", "String", _find(identity), f"The layer {name}"
+            f"/{project}/layers/{name}", "String", find_arn(identity), f"The layer {name}"
         )
     for name, identity in function_ids.items():
         held = export.manifest.functions[name]
         elsewhere = [arn for arn in held.external_layers if arn.startswith("arn:")]
-        values = [*elsewhere, *(_find(layer_ids[layer]) for layer in held.layers)]
+        values = [*elsewhere, *(find_arn(layer_ids[layer]) for layer in held.layers)]
         if values:
             value = {"Fn::Join": [",", values]}
             parameters[f"Function{identity}"] = _parameter(
@@ -102,7 +101,8 @@ def arn_mapping(export: Export, ids: dict[str, str]) -> dict[str, dict[str, str]
     }
 
 
-def _find(identity: str) -> dict[str, Any]:
+def find_arn(identity: str) -> dict[str, Any]:
+    """Look the ARN of a layer up in the mapping, for the region that is deployed to."""
     return {"Fn::FindInMap": [ARNS, {"Ref": "AWS::Region"}, identity]}
 
 

@@ -78,11 +78,11 @@ def hold_published(manifest: Manifest, published: Iterable[PublishedLayer], *, w
             )
 
 
-def find_omissions(export: Export, *, deploys_code: bool) -> tuple[Finding, ...]:
+def find_omissions(export: Export, *, deploys_code: bool, keeps_layers: bool = False) -> tuple[Finding, ...]:
     """What functions need and the exported text does not give them.
 
     That is code whose zip holds distributions, unless the text names that zip (`deploys_code`), and layers
-    from elsewhere of which the manifest has no ARN.
+    from elsewhere of which the manifest has no ARN, unless they stand in the text before (`keeps_layers`).
     """
     functions = sorted(export.manifest.functions.items())
     bundled = [name for name, held in functions if held.code and held.code.distributions]
@@ -104,7 +104,7 @@ def find_omissions(export: Export, *, deploys_code: bool) -> tuple[Finding, ...]
                 hint="deploy the code zips of these functions (`code` in manifest.json)",
             )
         )
-    if unknown:
+    if unknown and not keeps_layers:
         findings.append(
             Finding(
                 severity=Severity.WARNING,

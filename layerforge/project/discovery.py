@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from layerforge.project.config import is_function_name
+from layerforge.project.managed_layers import COPY_OF
 from layerforge.project.template_text import LARGEST_TEMPLATE
 
 # Folders that hold what was built, installed or only tests; hidden ones are passed over as well.
@@ -36,7 +37,7 @@ def find_templates(root: Path) -> FoundTemplates:
     """Look for templates in the root and the two levels below it.
 
     A template is a YAML or JSON file that speaks of a Lambda function or a nested application of
-    SAM or CloudFormation, whatever its name; what was packaged from one, is not.
+    SAM or CloudFormation, whatever its name; what was packaged from one, or exported, is not.
     """
     found: list[str] = []
     looked_at: list[str] = []
@@ -47,7 +48,7 @@ def find_templates(root: Path) -> FoundTemplates:
         except OSError:
             continue
         looked_at.append(path)
-        if _HAS_FUNCTIONS.search(text):
+        if _HAS_FUNCTIONS.search(text) and COPY_OF.encode() not in text:
             found.append(path)
     return FoundTemplates(paths=tuple(found), looked_at=tuple(looked_at))
 

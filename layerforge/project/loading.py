@@ -106,6 +106,21 @@ def load_project(
     )
 
 
+def load_templates(root: Path, config: Config) -> TemplateTree:
+    """Read the templates of the project at `root`, and nothing else of it.
+
+    Raises ConfigError for one that the config names and that cannot be read.
+    """
+    from layerforge.project import requirements
+
+    reading = _Reading(
+        root=root.absolute(),
+        find_manifests=requirements.find_manifests,
+        read_requirements=requirements.read_requirements,
+    )
+    return reading.templates(config)
+
+
 def _settings(config: Config, root: Path) -> ProjectSettings:
     return ProjectSettings(
         name=config.name or _default_name(root),

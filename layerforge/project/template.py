@@ -12,11 +12,11 @@ from layerforge.model.requirement import Origin
 from layerforge.project.intrinsics import NO_VALUE, Scope, Unknown, as_text, words_of
 from layerforge.project.loops import PREFIX as LOOP_PREFIX
 from layerforge.project.loops import expand_loops
+from layerforge.project.managed_layers import LAYER_TYPES, is_managed_use, managed_layers
 from layerforge.project.paths import join_path
 from layerforge.project.template_text import line_of
 
 FUNCTION_TYPES = ("AWS::Serverless::Function", "AWS::Lambda::Function")
-LAYER_TYPES = ("AWS::Serverless::LayerVersion", "AWS::Lambda::LayerVersion")
 APPLICATION_TYPES = ("AWS::Serverless::Application", "AWS::CloudFormation::Stack")
 _REMOTE = re.compile(r"(?i)(?:https?|s3)://")
 
@@ -105,6 +105,7 @@ def read_template(
     scope = make_scope(body, parameters or {})
     folder = posixpath.dirname(path)
     global_properties = _mapping(_mapping(body.get("Globals")).get("Function"))
+    managed = managed_layers(body.get("Resources"))
     functions, applications, layers, open_loops = [], [], [], []
     for key, resource, line_key in expand_loops(_mapping(body.get("Resources")), scope):
         origin = Origin(path=path, line=line_of(line_key))
@@ -112,7 +113,9 @@ def read_template(
             if _speaks_of_functions(resource):
                 open_loops.append(origin)
             continue
-        read = _read_resource(key, resource, origin, scope)
+        if key in managed:
+            continue
+        read = _read_resource(key, _without_layers(resource, managed), origin, scope)
         if read is None:
             continue
         if read.type in FUNCTION_TYPES:
@@ -178,6 +181,16 @@ def _given(value: Any, parameter: Mapping[str, Any]) -> Any:
     if isinstance(kind, str) and (kind == "CommaDelimitedList" or kind.startswith("List<")):
         return [item.strip() for item in text.split(",")] if text.strip() else []
     return text
+
+
+def _without_layers(resource: Any, managed: Mapping[str, Any]) -> Any:
+    """A resource without the layers that `layerforge export sam` gave it: they are not from elsewhere."""
+    properties = _mapping(_mapping(resource).get("Properties"))
+    layers = properties.get("Layers")
+    if not isinstance(layers, list):
+        return resource
+    others = [item for item in layers if not is_managed_use(item, managed)]
+    return {**resource, "Properties": {**properties, "Layers": others}}
 
 
 def _read_resource(key: Any, resource: Any, origin: Origin, scope: Scope) -> _Resource | None:
