@@ -114,11 +114,11 @@ def _export_sam(options: Options, chosen: ChosenTemplate, export: Export, *, wit
     )
     options.output.findings(findings)
     is_written = chosen.write(text)
-    target = chosen.target
+    target = chosen.shown
     options.output.result(
         lambda: {
             "format": "sam",
-            "path": str(target) if target else None,
+            "path": target,
             "text": None if target else text,
             "findings": findings_document(findings),
         },

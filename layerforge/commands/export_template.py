@@ -38,6 +38,11 @@ class ChosenTemplate:
     target: Path | None
     has_mark: bool
 
+    @property
+    def shown(self) -> str | None:
+        """What the file is called that the result goes to; None for stdout."""
+        return self.template.path if self.target == self.file else str(self.target) if self.target else None
+
     def write(self, text: str) -> bool:
         """Put the result where it goes, with the mode that was there; False if it is there already."""
         from layerforge.cache import write_atomically

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +12,6 @@ import docker
 import pytest
 
 from layerforge.containers.engine import Image
-from tests.images.recipe import SAM_CLI
 from tests.integration.containers.native_shop import make_shop, offer
 from tests.local_index import LocalIndex
 from tests.wheel_files import MakeWheel
@@ -41,20 +38,6 @@ LAYER = """\
     Type: AWS::Serverless::LayerVersion
     Properties: {{ContentUri: .layerforge/{path}}}
 """
-
-
-@pytest.fixture(scope="session")
-def sam() -> Path:
-    """The program, installed once for all processes of a run, and kept for the next."""
-    version = SAM_CLI.partition("==")[2]
-    place = Path(f"/tmp/layerforge-test-sam-{version}-py{sys.version_info[0]}{sys.version_info[1]}")
-    with Path(f"{place}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (place / "bin/sam").exists():
-            subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
-            pip = [str(place / "bin/python"), "-m", "pip", "install", "-qq", SAM_CLI]
-            subprocess.run(pip, check=True)
-    return place / "bin/sam"
 
 
 @pytest.fixture
