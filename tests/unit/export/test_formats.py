@@ -16,7 +16,9 @@ from layerforge.export.plain import format_env, format_json
 from layerforge.export.terraform import format_terraform
 from layerforge.export.values import Export, find_omissions, hold_published, unique_ids
 from layerforge.model.artifact import Artifact, BuiltDistribution, Manifest
-from layerforge.model.publishing import PublishedLayer
+from layerforge.model.publishing import PublishedLayer, StorageSettings
+from layerforge.publish.plan import object_key
+from layerforge.publish.wanted import make_layer
 from tests.unit.publish.shop import NUMPY, PYDANTIC, function
 
 ELSEWHERE = "arn:aws:lambda:eu-west-1:464622532012:layer:Datadog-Python313:110"
@@ -91,6 +93,14 @@ def test_cloudformation_has_a_version_of_each_layer_and_its_output() -> None:
         "Export": {"Name": {"Fn::Sub": f"${{AWS::StackName}}-{NUMPY}"}},
     }
     assert len(document["Resources"]) == len(document["Outputs"]) == 2
+
+
+def test_cloudformation_looks_where_publish_puts_the_zips() -> None:
+    document = json.loads(format_cloudformation(BUILT))
+    key = document["Resources"]["LayerShopPy313X8664Numpy"]["Properties"]["Content"]["S3Key"]["Fn::Sub"]
+    layer = make_layer(artifact(NUMPY), project="shop", description="{layer}", license_="MIT")
+    storage = StorageSettings(prefix="layers/")
+    assert key.replace("${Prefix}", "layers/") == object_key(layer, storage)
 
 
 def complaints(text: str) -> list[str]:
