@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from layerforge.model.limits import Limits
 from layerforge.model.plan import Demand, Item
+from layerforge.model.planning import PlanSettings
 from layerforge.model.target import Target
 from layerforge.plan.planner import make_layer_plan
 from tests.plan_checker import check_layer_plan
@@ -19,6 +20,7 @@ TARGETS = (
     Target(runtime="python3.12", architecture="arm64"),
 )
 MB = 1_048_576
+FAST = PlanSettings(effort="fast")
 
 
 def item_for(index: int, version: str, size: int, target: Target, *, pure: bool) -> Item:
@@ -85,7 +87,7 @@ def test_the_order_of_the_input_is_irrelevant(demands: list[Demand], random: obj
 @given(demand_lists())
 @settings(max_examples=150, deadline=None)
 def test_layer_names_are_unique_and_fit_aws(demands: list[Demand]) -> None:
-    names = [layer.name for layer in make_layer_plan(demands, prefix="shop").layers]
+    names = [layer.name for layer in make_layer_plan(demands, prefix="shop", settings=FAST).layers]
     assert len(names) == len(set(names))
     assert all(re.fullmatch(r"[a-zA-Z0-9_-]{1,140}", name) for name in names)
 
