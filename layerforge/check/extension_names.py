@@ -46,6 +46,15 @@ def parse_extension_name(path: str) -> ExtensionName | None:
     )
 
 
+def module_stem(file: str) -> str | None:
+    """What a file of a package is imported as, `__init__` included; None for what is no module."""
+    if file.endswith(".py"):
+        return file[:-3]
+    if file.endswith(".so") and (extension := parse_extension_name(file)):
+        return extension.stem
+    return None
+
+
 def is_imported_by(name: ExtensionName, target: Target) -> bool:
     """Whether the target's Python looks for a module under such a name."""
     suffixes = {None, "abi3", f"cpython-{target.python[0]}{target.python[1]}-{target.machine}-linux-gnu"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from layerforge.check.extension_names import parse_extension_name
+from layerforge.check.extension_names import module_stem
 
 
 @dataclass(slots=True)
@@ -27,8 +27,8 @@ def make_module_tree(paths: Iterable[tuple[str, str]], namespaces: Collection[st
     tree: dict[str, Module] = {}
     for path, inside in paths:
         *folders, file = inside.split("/")
-        name = _module_name(file)
-        if name is None or not all(folder.isidentifier() for folder in folders):
+        name = module_stem(file)
+        if name is None or not name.isidentifier() or not all(folder.isidentifier() for folder in folders):
             continue
         level, package = tree, None
         for folder in folders:
@@ -42,13 +42,3 @@ def make_module_tree(paths: Iterable[tuple[str, str]], namespaces: Collection[st
             package.path, package.is_regular = path, True
             package.is_namespace_init = path in namespaces
     return tree
-
-
-def _module_name(file: str) -> str | None:
-    if file.endswith(".py"):
-        name = file[:-3]
-    elif file.endswith(".so") and (extension := parse_extension_name(file)):
-        name = extension.stem
-    else:
-        return None
-    return name if name.isidentifier() else None

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 from layerforge.check.contents import BuiltFunction, Installed, ZipContents
-from layerforge.check.extension_names import parse_extension_name
+from layerforge.check.extension_names import module_stem
 from layerforge.check.import_tracing import OwnModule
 
 # Who brings what no distribution of the lock does: the function's own code.
@@ -79,11 +79,8 @@ def _prefixes(dotted: str) -> Iterable[str]:
 def _dotted(path: str) -> str | None:
     """`shop.orders` of `shop/orders.py`, `shop` of `shop/__init__.py`; None for what is no module."""
     *folders, file = path.split("/")
-    if file.endswith(".py"):
-        name = file[:-3]
-    elif file.endswith(".so") and (extension := parse_extension_name(file)):
-        name = extension.stem
-    else:
+    name = module_stem(file)
+    if name is None:
         return None
     parts = folders if name == "__init__" else [*folders, name]
     return ".".join(parts) or None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from layerforge.cache import Cache
-from layerforge.commands.findings_format import FORMATS, FindingsFormat, choose_format
+from layerforge.commands.findings_format import FindingsFormat, choose_format, format_options
 from layerforge.commands.options import Options, common_options
 from layerforge.commands.pipeline import findings_document, recall_project
 from layerforge.errors import EXIT_OK, EXIT_VERIFICATION, LayerforgeError
@@ -31,19 +31,7 @@ _CACHED = "audit"
     type=click.Choice(AUDIT_SERVICES),
     help="Who is asked, before what [audit] says: PyPI, or OSV.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="text",
-    help="How findings are written: github (annotations), sarif, junit, or as text.",
-)
-@click.option(
-    "--output-file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Where what --format says goes, beside the text; stdout if not given.",
-)
+@format_options
 @common_options
 def command(options: Options, *, service: str | None, form: str, output_file: Path | None) -> int:
     """Ask PyPI or OSV for known vulnerabilities of what functions and layers hold.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from layerforge.cache import Cache
-from layerforge.commands.findings_format import FORMATS, choose_format
+from layerforge.commands.findings_format import choose_format, format_options
 from layerforge.commands.options import Options, common_options
 from layerforge.commands.pipeline import findings_document
 from layerforge.errors import EXIT_LIMIT, EXIT_OK, EXIT_VERIFICATION, BuildError, LayerforgeError
@@ -67,19 +67,7 @@ class Verdict:
     metavar="REVISION",
     help="Also tell which functions grew since a git revision (origin/main), and why.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="text",
-    help="How findings are written: github (annotations), sarif, junit, or as text.",
-)
-@click.option(
-    "--output-file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Where what --format says goes, beside the text; stdout if not given.",
-)
+@format_options
 @common_options
 def command(
     options: Options,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from layerforge.commands.options import Options
 from layerforge.errors import LayerforgeError
 from layerforge.model.finding import Finding, Severity
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 FORMATS = ("text", "github", "sarif", "junit")
 
@@ -54,6 +57,24 @@ class FindingsFormat:
             hint=error.hint,
         )
         self.write(options, [finding])
+
+
+def format_options(function: _Command) -> _Command:
+    """Give a command --format and --output-file, for `choose_format`."""
+    file = click.option(
+        "--output-file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Where what --format says goes, beside the text; stdout if not given.",
+    )
+    form = click.option(
+        "--format",
+        "form",
+        type=click.Choice(FORMATS),
+        default="text",
+        help="How findings are written: github (annotations), sarif, junit, or as text.",
+    )
+    return form(file(function))
 
 
 def choose_format(options: Options, form: str, file: Path | None) -> FindingsFormat:

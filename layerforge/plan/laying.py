@@ -26,10 +26,6 @@ class Laying:
         self.pricing = seats.pricing
         self.chance = chance
         self.work = 0
-        slots: dict[int, int] = {}
-        for unit, number in enumerate(seats.units.slots):
-            slots[number] = slots.get(number, 0) | 1 << unit
-        self._slots = tuple(sorted(slots.items()))
 
     def lay_out(self, chosen: Sequence[int], freed_atoms: int, freed_users: int) -> list[Piece] | None:
         """What could stand in place of the chosen layers; None where slots do not suffice.
@@ -140,18 +136,12 @@ class Laying:
 
     def _free_slots(self, chosen: Sequence[int]) -> tuple[tuple[int, int], ...]:
         """Slots that other layers leave to the units of the chosen ones: number, units."""
-        affected = union(self.state.layers[one].users for one in chosen)
-        held = Levels(affected)
-        for one, piece in self.state.layers.items():
-            if one not in chosen and piece.users & affected:
-                held.count(piece.users & affected)
+        gone = set(chosen)
         free: dict[int, int] = {}
-        levels = [*held.at_least, 0]
-        for count, mask in enumerate(held.at_least):
-            exactly = mask & ~levels[count + 1]
-            for slots, units in self._slots:
-                if exactly & units:
-                    free[slots - count] = free.get(slots - count, 0) | exactly & units
+        for unit in positions(union(self.state.layers[one].users for one in chosen)):
+            kept = sum(one not in gone for one in self.state.seats[unit])
+            number = self.state.units.slots[unit] - kept
+            free[number] = free.get(number, 0) | 1 << unit
         return tuple(sorted(free.items()))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from layerforge.plan.problem import Layer, Problem, positions, union
@@ -40,10 +40,7 @@ class Units:
     def seats(self, layers: Iterable[Layer]) -> list[tuple[int, int]]:
         """Return layers of functions as (atoms, units); the first function speaks for its unit."""
         firsts = [members[0] for members in self.members]
-        return [
-            (layer.atoms, sum(1 << unit for unit, first in enumerate(firsts) if layer.users >> first & 1))
-            for layer in sorted(layers)
-        ]
+        return [(layer.atoms, _units_of(firsts, layer.users)) for layer in sorted(layers)]
 
 
 def make_units(problem: Problem) -> Units:
@@ -62,16 +59,18 @@ def make_units(problem: Problem) -> Units:
     members = tuple(tuple(groups[key]) for key in sorted(groups))
     firsts = [functions[0] for functions in members]
 
-    def units_of(mask: int) -> int:
-        return sum(1 << unit for unit, first in enumerate(firsts) if mask >> first & 1)
-
     return Units(
         members=members,
         needs=tuple(problem.needs[first] for first in firsts),
         slots=tuple(problem.rooms[first].slots for first in firsts),
         room=tuple(min(problem.rooms[one].size for one in functions) for functions in members),
         price=tuple(problem.excess[functions[0]] * len(functions) for functions in members),
-        carriers=tuple(map(units_of, problem.carriers)),
+        carriers=tuple(_units_of(firsts, mask) for mask in problem.carriers),
         known=tuple(len(functions) if problem.known >> functions[0] & 1 else 0 for functions in members),
-        before={layer.atoms: units_of(layer.users) for layer in previous},
+        before={layer.atoms: _units_of(firsts, layer.users) for layer in previous},
     )
+
+
+def _units_of(firsts: Sequence[int], functions: int) -> int:
+    """The units whose first function is in the mask."""
+    return sum(1 << unit for unit, first in enumerate(firsts) if functions >> first & 1)
