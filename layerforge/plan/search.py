@@ -18,7 +18,7 @@ import random
 from collections.abc import Iterable, Sequence
 
 from layerforge.plan.laying import Laying
-from layerforge.plan.problem import Layer, Problem, positions, union
+from layerforge.plan.problem import Layer, Problem, cost_of, positions, union
 from layerforge.plan.seating import Seating
 from layerforge.plan.seats import Seats
 from layerforge.plan.units import make_units
@@ -46,7 +46,9 @@ def improve(problem: Problem, layers: Sequence[Layer], *, work: int) -> tuple[La
     """
     if len(layers) < 2:
         return tuple(sorted(layers))
-    return _Search(problem, layers).run(work)
+    given = tuple(sorted(layers))
+    # As units, functions take what the first of them took: with little work, that may stay dearer.
+    return min(given, _Search(problem, layers).run(work), key=lambda one: cost_of(problem, one).total)
 
 
 class _Search:

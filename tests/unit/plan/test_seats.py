@@ -5,6 +5,7 @@ import random
 from layerforge.plan.beginning import begin_layers
 from layerforge.plan.merging import merge_atoms
 from layerforge.plan.problem import Layer, Problem, Room, cost_of, positions, violations
+from layerforge.plan.search import improve
 from layerforge.plan.seating import Seating
 from layerforge.plan.seats import Seats
 from layerforge.plan.units import make_units
@@ -63,6 +64,12 @@ def test_what_was_changed_is_taken_back_whole() -> None:
     after = seats(given, (0b011, 0b001), (0b101, 0b010), (0b110, 0b100))
     assert sorted(state.layers) == sorted(after.layers)
     assert looked_at(state) == looked_at(after)
+
+
+def test_a_search_ends_no_dearer_than_it_began_where_alike_functions_are_seated_otherwise() -> None:
+    given = problem([1, 100], [0b01, 0b01, 0b11], [5, 5, 5])
+    layers = (Layer(atoms=0b01, users=0b010), Layer(atoms=0b11, users=0b101))
+    assert improve(given, layers, work=0) == layers
 
 
 def test_a_layer_is_split_for_who_needs_half_of_it() -> None:
