@@ -44,8 +44,6 @@ def improve(problem: Problem, layers: Sequence[Layer], *, work: int) -> tuple[La
 
     `work` is about how many layers may be looked at: some 700,000 take a second.
     """
-    if len(layers) < 2:
-        return tuple(sorted(layers))
     given = tuple(sorted(layers))
     # As units, functions take what the first of them took: with little work, that may stay dearer.
     return min(given, _Search(problem, layers).run(work), key=lambda one: cost_of(problem, one).total)
@@ -74,7 +72,7 @@ class _Search:
     def run(self, work: int) -> tuple[Layer, ...]:
         """Take steps until so much is done; return the best that was seen."""
         state = self.state
-        if not self._settle_start():
+        if len(self.units.needs) < 2 or not self._settle_start():
             return self.given
         best, least = dict(state.layers), state.total
         while (done := self.steps * 10 + self.seating.work + self.laying.work) < work:

@@ -119,6 +119,13 @@ def test_with_one_slot_it_finds_the_optimum(sizes: list[int], needs: list[int]) 
     assert cost_of(problem, solve(problem)).total == least_cost(problem)
 
 
+def test_all_in_one_layer_is_where_a_search_begins_not_ends() -> None:
+    # Merging ends with one layer for everybody; two cost 7 % less.
+    problem = make_problem([7, 1, 4, 2], [9_329_443, 42_316_005, 1], slots=1)
+    assert len(merge_atoms(problem)) == 1
+    assert cost_of(problem, solve(problem)).total == least_cost(problem)
+
+
 def generated(functions: int) -> Problem:
     chance = random.Random(functions)
     sizes = [chance.randrange(1, 40) * MB // 4 for _ in range(24)]
