@@ -12,16 +12,22 @@ _REMEMBERED = 200_000
 
 
 class Piece:
-    """A layer while it is looked at: atoms, units, bytes, the price of a byte for its units, its cost."""
+    """A layer while it is looked at: atoms, units, bytes, the price of a byte for its units, its cost.
 
-    __slots__ = ("atoms", "cost", "price", "size", "users")
+    `useful` says how many of its bytes a unit needs, for units that asked (`Pricing.useful`).
+    """
 
-    def __init__(self, atoms: int, users: int, size: int, price: int, cost: int) -> None:
+    __slots__ = ("atoms", "cost", "price", "size", "useful", "users")
+
+    def __init__(
+        self, atoms: int, users: int, size: int, price: int, cost: int, useful: dict[int, int]
+    ) -> None:
         self.atoms = atoms
         self.users = users
         self.size = size
         self.price = price
         self.cost = cost
+        self.useful = useful
 
 
 class Pricing:
@@ -36,7 +42,14 @@ class Pricing:
         self.changing = problem.previous is not None
         self._problem = problem
         self._units = units
+        self._sums = _sums_by_byte(problem.sizes)
+        self._useful: dict[int, dict[int, int]] = {}
         self._atoms: dict[int, tuple[int, ...]] = {}
+        self._needing = [0] * len(problem.sizes)
+        for unit, needed in enumerate(units.needs):
+            for atom in bits(needed):
+                self._needing[atom] |= 1 << unit
+        self._needers: dict[int, int] = {}
         self._excess: dict[int, int] = {}
         self._carriers: dict[int, int] = {}
         self._prices = _groups(units.price)
@@ -48,8 +61,25 @@ class Pricing:
         """Bytes."""
         size = self.sizes.get(atoms)
         if size is None:
-            size = self.sizes[atoms] = self._problem.size(atoms)
+            # A third of the time of adding one by one.
+            sums = self._sums
+            several = enumerate(atoms.to_bytes(len(sums), "little"))
+            size = self.sizes[atoms] = sum([sums[place][byte] for place, byte in several])
         return size
+
+    def useful(self, piece: Piece, unit: int) -> int:
+        """Bytes of a layer that a unit needs."""
+        size = piece.useful.get(unit)
+        if size is None:
+            size = piece.useful[unit] = self.size(piece.atoms & self._units.needs[unit])
+        return size
+
+    def needers(self, atoms: int) -> int:
+        """Units that need any of these atoms."""
+        mask = self._needers.get(atoms)
+        if mask is None:
+            mask = self._needers[atoms] = union(self._needing[atom] for atom in self.atoms(atoms))
+        return mask
 
     def atoms(self, mask: int) -> tuple[int, ...]:
         """The atoms of a mask, lowest first."""
@@ -82,11 +112,15 @@ class Pricing:
     def piece(self, atoms: int, users: int) -> Piece:
         """A layer with its size and cost."""
         size, price = self.size(atoms), self.excess(users)
-        return Piece(atoms, users, size, price, self.cost(atoms, users, size, price))
+        useful = self._useful.get(atoms)
+        if useful is None:
+            useful = self._useful[atoms] = {}
+        return Piece(atoms, users, size, price, self.cost(atoms, users, size, price), useful)
 
     def with_users(self, piece: Piece, users: int, price: int) -> Piece:
         """The same atoms for other units, who pay that price for a byte."""
-        return Piece(piece.atoms, users, piece.size, price, self.cost(piece.atoms, users, piece.size, price))
+        cost = self.cost(piece.atoms, users, piece.size, price)
+        return Piece(piece.atoms, users, piece.size, price, cost, piece.useful)
 
     def carriers(self, atoms: int) -> int:
         """Units that may take a layer of these atoms: none if two of them are to be kept apart."""
@@ -109,7 +143,21 @@ def _groups(weights: Sequence[int]) -> tuple[tuple[int, int], ...]:
 
 
 def _weigh(groups: tuple[tuple[int, int], ...], users: int) -> int:
-    return sum(weight * (users & mask).bit_count() for weight, mask in groups)
+    total = 0
+    for weight, mask in groups:
+        total += weight * (users & mask).bit_count()
+    return total
+
+
+def _sums_by_byte(sizes: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+    """Bytes of any set of eight neighbouring atoms, by the mask of them."""
+    sums = []
+    for start in range(0, len(sizes), 8):
+        table = [0]
+        for size in sizes[start : start + 8]:
+            table += [size + other for other in table]
+        sums.append(tuple(table))
+    return tuple(sums)
 
 
 class Levels:
@@ -133,6 +181,10 @@ class Levels:
         for level in range(1, len(levels)):
             above = levels[level + 1] if level + 1 < len(levels) else 0
             levels[level] = levels[level] & ~users | above & users
+
+    def exactly(self) -> list[int]:
+        """Units that were counted so often and no more, by how often."""
+        return [least & ~more for least, more in zip(self.at_least, [*self.at_least[1:], 0], strict=True)]
 
     def beyond(self, slots: Sequence[tuple[int, int]]) -> int:
         """Units that were counted more often than they have slots (`slots`: number, units)."""

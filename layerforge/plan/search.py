@@ -96,7 +96,7 @@ class _Search:
             state.tidy(identity, state.layers[identity].atoms)
         everybody = range(len(self.units.needs))
         state.settle()
-        return all(state.carried[unit] <= self.units.room[unit] for unit in everybody)
+        return all(state.carried(unit) <= self.units.room[unit] for unit in everybody)
 
     def _may_stand(self) -> bool:
         """Whether rivals and the number of layers hold; all else has been held to."""

@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from layerforge.plan.pieces import Piece, Pricing
-from layerforge.plan.problem import Problem, positions
+from layerforge.plan.problem import Problem, positions, union
 from layerforge.plan.units import Units
-
-
-class _Changed(NamedTuple):
-    """A layer as it was (None: there was none), or else the seats of a unit as they were."""
-
-    layer: int
-    piece: Piece | None
-    unit: int
-    seats: tuple[int, ...]
 
 
 class Seats:
@@ -31,14 +21,16 @@ class Seats:
             for atom in self.pricing.atoms(needed):
                 self.needing[atom] |= 1 << unit
         self.layers: dict[int, Piece] = {}
-        # Per atom: the layers that hold it. Per unit: the layers it takes, and bytes of them.
+        # Per atom: the layers that hold it. Per unit: the layers it takes.
         self.holding: list[set[int]] = [set() for _ in problem.sizes]
         self.seats: list[tuple[int, ...]] = [()] * len(units.needs)
-        self.carried = [0] * len(units.needs)
         self.free = (1 << len(units.needs)) - 1
         self.total = 0
         self._next = 0
-        self._journal: list[_Changed] = []
+        # Layers (None: there was none), seats of units and the total as they were when all was settled.
+        self._layers_were: dict[int, Piece | None] = {}
+        self._seats_were: dict[int, tuple[int, ...]] = {}
+        self._total_was = 0
         for atoms, users in layers:
             if users:
                 self.add(self.pricing.piece(atoms, users))
@@ -59,64 +51,62 @@ class Seats:
 
     def change(self, identity: int, piece: Piece | None) -> None:
         """Put a layer in the place of another, or of none."""
-        self._journal.append(_Changed(identity, self.layers.get(identity), -1, ()))
-        self._put(identity, piece)
+        old = self.layers.get(identity)
+        self._layers_were.setdefault(identity, old)
+        self.total += (0 if piece is None else piece.cost) - (0 if old is None else old.cost)
+        self._put(identity, old, piece)
 
     def seat(self, unit: int, seats: tuple[int, ...]) -> None:
         """Say which layers a unit takes."""
-        self._journal.append(_Changed(-1, None, unit, self.seats[unit]))
+        self._seats_were.setdefault(unit, self.seats[unit])
         self._seat(unit, seats)
 
     def settle(self) -> None:
         """Let what was changed stand."""
-        self._journal.clear()
+        self._layers_were.clear()
+        self._seats_were.clear()
+        self._total_was = self.total
 
     def take_back(self) -> None:
         """Undo what was changed since it was settled last."""
-        for changed in reversed(self._journal):
-            if changed.unit < 0:
-                self._put(changed.layer, changed.piece)
-            else:
-                self._seat(changed.unit, changed.seats)
-        self._journal.clear()
+        for identity, piece in self._layers_were.items():
+            self._put(identity, self.layers.get(identity), piece)
+        for unit, seats in self._seats_were.items():
+            self._seat(unit, seats)
+        self.total = self._total_was
+        self._layers_were.clear()
+        self._seats_were.clear()
 
     def changed_units(self) -> list[int]:
         """Units whose seats, or what they hold, may have changed since it was settled last."""
-        users = 0
-        for changed in self._journal:
-            if changed.unit >= 0:
-                users |= 1 << changed.unit
-            elif (piece := self.layers.get(changed.layer)) is not None:
+        users = union(1 << unit for unit in self._seats_were)
+        for identity in self._layers_were:
+            if (piece := self.layers.get(identity)) is not None:
                 users |= piece.users
         return positions(users)
+
+    def carried(self, unit: int) -> int:
+        """Bytes of all layers that a unit takes."""
+        layers = self.layers
+        return sum([layers[one].size for one in self.seats[unit]])
 
     def _seat(self, unit: int, seats: tuple[int, ...]) -> None:
         self.seats[unit] = seats
         bit = 1 << unit
         self.free = self.free | bit if len(seats) < self.units.slots[unit] else self.free & ~bit
 
-    def _put(self, identity: int, new: Piece | None) -> None:
-        old = self.layers.pop(identity, None) if new is None else self.layers.get(identity)
+    def _put(self, identity: int, old: Piece | None, new: Piece | None) -> None:
         if new is not None:
             self.layers[identity] = new
-        self.total += (0 if new is None else new.cost) - (0 if old is None else old.cost)
-        old_atoms, old_users, old_size = (0, 0, 0) if old is None else (old.atoms, old.users, old.size)
-        atoms, users, size = (0, 0, 0) if new is None else (new.atoms, new.users, new.size)
-        if atoms != old_atoms:
-            for atom in self.pricing.atoms(old_atoms & ~atoms):
+        elif old is not None:
+            del self.layers[identity]
+        before = 0 if old is None else old.atoms
+        after = 0 if new is None else new.atoms
+        if after != before:
+            for atom in self.pricing.atoms(before & ~after):
                 self.holding[atom].discard(identity)
-            for atom in self.pricing.atoms(atoms & ~old_atoms):
+            for atom in self.pricing.atoms(after & ~before):
                 self.holding[atom].add(identity)
-        if size != old_size:
-            self._carry(old_users & users, size - old_size)
-        self._carry(users & ~old_users, size)
-        self._carry(old_users & ~users, -old_size)
-
-    def _carry(self, users: int, more: int) -> None:
-        if users:
-            carried = self.carried
-            for unit in positions(users):
-                carried[unit] += more
 
     # What is done with units and layers.
 
@@ -135,8 +125,8 @@ class Seats:
 
     def fits(self, piece: Piece, more: int) -> bool:
         """Whether all units of a layer have room for so many bytes more."""
-        carried, room = self.carried, self.units.room
-        return all(carried[unit] + more <= room[unit] for unit in positions(piece.users))
+        room = self.units.room
+        return all(self.carried(unit) + more <= room[unit] for unit in positions(piece.users))
 
     def lacking(self, identity: int, atom: int) -> int:
         """Units of a layer that need an atom of it and take no other layer that holds it."""
@@ -170,12 +160,8 @@ class Seats:
 
     def parts(self, piece: Piece, atoms: int) -> tuple[int, int]:
         """Units of a layer that need something of these of its atoms, and of the others."""
-        first = second = 0
-        for atom in self.pricing.atoms(atoms):
-            first |= self.needing[atom]
-        for atom in self.pricing.atoms(piece.atoms & ~atoms):
-            second |= self.needing[atom]
-        return piece.users & first, piece.users & second
+        needers = self.pricing.needers
+        return piece.users & needers(atoms), piece.users & needers(piece.atoms & ~atoms)
 
     def split_cost(self, piece: Piece, atoms: int, size: int) -> int | None:
         """What it costs to take these of its atoms (bytes: `size`) out into a layer of their own.

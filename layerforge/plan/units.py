@@ -19,6 +19,8 @@ class Units:
     members: tuple[tuple[int, ...], ...]
     needs: tuple[int, ...]
     slots: tuple[int, ...]
+    by_slots: tuple[tuple[int, int], ...]
+    """Masks of those with as many slots, each after the number of slots."""
     room: tuple[int, ...]
     price: tuple[int, ...]
     carriers: tuple[int, ...]
@@ -58,11 +60,16 @@ def make_units(problem: Problem) -> Units:
             groups.setdefault(key, []).append(function)
     members = tuple(tuple(groups[key]) for key in sorted(groups))
     firsts = [functions[0] for functions in members]
+    slots_of = tuple(problem.rooms[first].slots for first in firsts)
+    by_slots: dict[int, int] = {}
+    for unit, places in enumerate(slots_of):
+        by_slots[places] = by_slots.get(places, 0) | 1 << unit
 
     return Units(
         members=members,
         needs=tuple(problem.needs[first] for first in firsts),
-        slots=tuple(problem.rooms[first].slots for first in firsts),
+        slots=slots_of,
+        by_slots=tuple(sorted(by_slots.items())),
         room=tuple(min(problem.rooms[one].size for one in functions) for functions in members),
         price=tuple(problem.excess[functions[0]] * len(functions) for functions in members),
         carriers=tuple(_units_of(firsts, mask) for mask in problem.carriers),

@@ -35,7 +35,8 @@ def seats(given: Problem, *layers: tuple[int, int]) -> Seats:
 def looked_at(state: Seats) -> object:
     """All that a search sees of its state."""
     layers = {one: (piece.atoms, piece.users, piece.cost) for one, piece in state.layers.items()}
-    return layers, state.holding, state.seats, state.carried, state.free, state.total
+    carried = [state.carried(unit) for unit in range(len(state.seats))]
+    return layers, state.holding, state.seats, carried, state.free, state.total
 
 
 def test_functions_that_need_the_same_in_as_many_slots_are_one_unit() -> None:
