@@ -1,7 +1,7 @@
 """Whether a project is still as it was when it was last read, told from file and folder contents.
 
-Reading templates takes half a second (cfn-lint's decoder and YAML); telling that nothing changed
-takes a millisecond per hundred files. File times are not trusted: git and CI set them anew.
+Reading templates and requirements takes a while; telling that nothing changed takes a millisecond per
+hundred files. File times are not trusted: git and CI set them anew.
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
-"""The text of a template to a mapping whose keys know their lines, through cfn-lint's decoder."""
+"""The text of a template to a mapping whose keys know their lines."""
 
 from __future__ import annotations
 
 import itertools
-import logging
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from layerforge.errors import ConfigError
+
+if TYPE_CHECKING:
+    from layerforge.project.template_yaml import UnreadableError
 
 # CloudFormation takes templates of at most 1 MB; what is far beyond is not one.
 # Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
@@ -32,10 +34,12 @@ def parse_template(text: str, *, path: str) -> dict[str, Any]:
         )
     if _is_nested_too_deeply(text):
         raise ConfigError("it is nested too deeply to be a template", where=path, hint=NAME_THEM_HINT)
-    template, problem = _decode(text)
-    if problem is not None:
-        line, message = problem
-        raise _unreadable(text, path, line, message)
+    from layerforge.project.template_yaml import UnreadableError, read_yaml
+
+    try:
+        template = read_yaml(text)
+    except UnreadableError as error:
+        raise _unreadable(text, path, error) from error
     if not isinstance(template, dict):
         kind = "a list" if isinstance(template, list) else "plain text"
         raise ConfigError(
@@ -50,30 +54,11 @@ def parse_template(text: str, *, path: str) -> dict[str, Any]:
 
 def line_of(node: Any) -> int | None:
     """Return the line on which a key or value begins, counted from 1; None where nobody knows."""
-    line = getattr(getattr(node, "start_mark", None), "line", None)
-    return line + 1 if isinstance(line, int) else None
+    line = getattr(node, "line", None)
+    return line if isinstance(line, int) else None
 
 
-def _decode(text: str) -> tuple[Any, tuple[int, str] | None]:
-    from cfnlint.decode import decode_str  # type: ignore[import-untyped]
-
-    # Without a handler, Python prints cfn-lint's remarks on what we report ourselves.
-    logger = logging.getLogger("cfnlint")
-    logger.addHandler(handler := logging.NullHandler())
-    propagates, logger.propagate = logger.propagate, False
-    try:
-        template, matches = decode_str(text)
-    finally:
-        logger.propagate = propagates
-        logger.removeHandler(handler)
-    if not matches:
-        return template, None
-    # Of two places of a duplicate key, the later one is the mistake.
-    match = matches[-1] if "uplicate" in matches[0].message else matches[0]
-    return None, (match.linenumber, match.message)
-
-
-def _unreadable(text: str, path: str, line: int, message: str) -> ConfigError:
+def _unreadable(text: str, path: str, error: UnreadableError) -> ConfigError:
     jinja = _JINJA.search(text)
     if jinja is not None:
         return ConfigError(
@@ -81,24 +66,21 @@ def _unreadable(text: str, path: str, line: int, message: str) -> ConfigError:
             where=f"{path}:{_line_at(text, jinja.start())}",
             hint=f"give the rendered template, or {NAME_THEM_HINT}",
         )
-    if "cannot start any token" in message and "\t" in _line(text, line):
+    if "cannot start any token" in error.message and "\t" in _line(text, error.line):
         return ConfigError(
             "a tab cannot indent YAML",
-            where=f"{path}:{line}",
+            where=f"{path}:{error.line}",
             hint=f"indent the template with spaces, or {NAME_THEM_HINT}",
         )
-    found = re.search(r"\bline (\d+), column", message)
     return ConfigError(
-        f"it is neither YAML nor JSON that CloudFormation would read: {_plain(message)}",
-        where=f"{path}:{found[1] if found else line}",
+        f"it is neither YAML nor JSON that CloudFormation would read: {_plain(error.message)}",
+        where=f"{path}:{error.line}",
         hint=f"mend it, or {NAME_THEM_HINT}",
     )
 
 
 def _plain(message: str) -> str:
-    first = message.splitlines()[0].removeprefix("Template could not be parsed: ").removesuffix(".")
-    first = re.sub(r" \(line \d+\)$", "", first)
-    first = re.sub(r"^Duplicate found '(.*)'$", r"the key \1 is given twice", first)
+    first = message.splitlines()[0].removesuffix(".")
     return f"{first[:1].lower()}{first[1:]}"
 
 
