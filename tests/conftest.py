@@ -48,12 +48,20 @@ def isolated_environment(
         monkeypatch.setenv(name, value)
     for name, value in engine.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", _without_shims(os.environ["PATH"]))
     monkeypatch.setenv("LAYERFORGE_CACHE_DIR", str(home / "cache" / "layerforge"))
     # Tests look for temporary files left behind, and others run beside them.
     (home / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(home / "tmp"))
     monkeypatch.setattr(tempfile, "tempdir", None)
     return home
+
+
+def _without_shims(path: str) -> str:
+    """Those of pyenv ask the user's configuration which interpreter is meant, and take their time for it."""
+    return os.pathsep.join(
+        part for part in path.split(os.pathsep) if Path(part).parts[-2:] != (".pyenv", "shims")
+    )
 
 
 def _engine_variables() -> dict[str, str]:

@@ -111,7 +111,7 @@ class Precompiler:
                     raise
                 refused.append(error)
                 # An image that does not work leaves the interpreter of this machine.
-                host = host or self._host(target, refused)
+                host = self._host(target, refused) if here else host
         if host is None:
             self._tell_of_none(target, refused)
         return host

@@ -1,21 +1,23 @@
-"""Finds the engine that answers, by asking the candidates one after the other."""
+"""Finds the engine that answers, by asking the candidates one after the other.
+
+The SDK is imported for those alone that are there: where no engine is, builds need not wait for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import docker
-import requests
-from docker.context import ContextAPI
-from docker.errors import DockerException
-from docker.tls import TLSConfig
+from typing import TYPE_CHECKING
 
 from layerforge.containers.discovery import Candidate, find_candidates
 from layerforge.containers.engine import EngineInfo
 from layerforge.errors import ToolError
 from layerforge.model.url import redact
+
+if TYPE_CHECKING:
+    import docker
+    from docker.tls import TLSConfig
 
 # Podman is started by its socket, and a busy machine takes its time.
 _SECONDS_TO_CONNECT = 10
@@ -72,20 +74,11 @@ def find_engine(environment: Mapping[str, str], *, home: Path, uid: int) -> Sear
     """Ask the candidates one after the other, until one answers."""
     attempts = []
     for candidate in find_candidates(environment, home=home, uid=uid):
-        try:
-            if candidate.socket is not None and candidate.named_by is None:
-                # Asked of the system, as a folder above it may be closed to us (Podman's is root's own).
-                candidate.socket.stat()
-            connection = _ask(candidate, environment)
-        except FileNotFoundError:
-            attempts.append(Attempt(candidate=candidate, failure=f"there is no {candidate.socket}"))
-            continue
-        except (DockerException, requests.RequestException, OSError, ValueError) as error:
-            place = redact(candidate.url or "its endpoint")
-            attempts.append(Attempt(candidate=candidate, failure=f"{place} does not answer ({_why(error)})"))
-            continue
-        attempts.append(Attempt(candidate=candidate, failure=None))
-        return Search(attempts=tuple(attempts), connection=connection)
+        answer = _why_absent(candidate) or _try(candidate, environment)
+        failure = answer if isinstance(answer, str) else None
+        attempts.append(Attempt(candidate=candidate, failure=failure))
+        if not isinstance(answer, str):
+            return Search(attempts=tuple(attempts), connection=answer)
     return Search(attempts=tuple(attempts), connection=None)
 
 
@@ -97,7 +90,40 @@ def connect(environment: Mapping[str, str], *, home: Path, uid: int) -> Connecti
     return search.connection
 
 
+def _why_absent(candidate: Candidate) -> str | None:
+    """What to say of a socket that is not there; None where it is, or cannot be told."""
+    if candidate.socket is None:
+        return None
+    try:
+        # Asked of the system, as a folder above it may be closed to us (Podman's is root's own).
+        candidate.socket.stat()
+    except FileNotFoundError:
+        if candidate.named_by is None:
+            return f"there is no {candidate.socket}"
+        return f"{redact(candidate.url or '')} does not answer (there is no such socket)"
+    except OSError as error:
+        return None if candidate.named_by else _no_answer(candidate, error)
+    return None
+
+
+def _try(candidate: Candidate, environment: Mapping[str, str]) -> Connection | str:
+    import requests
+    from docker.errors import DockerException
+
+    try:
+        return _ask(candidate, environment)
+    except (DockerException, requests.RequestException, OSError, ValueError) as error:
+        return _no_answer(candidate, error)
+
+
+def _no_answer(candidate: Candidate, error: Exception) -> str:
+    return f"{redact(candidate.url or 'its endpoint')} does not answer ({_why(error)})"
+
+
 def _ask(candidate: Candidate, environment: Mapping[str, str]) -> Connection:
+    import docker
+    from docker.context import ContextAPI
+
     url, tls = candidate.url, _tls_of(environment) if candidate.named_by == "DOCKER_HOST" else None
     if candidate.context is not None:
         context = ContextAPI.get_context(candidate.context)
@@ -137,6 +163,8 @@ def _ask(candidate: Candidate, environment: Mapping[str, str]) -> Connection:
 def _tls_of(environment: Mapping[str, str]) -> TLSConfig | None:
     if not environment.get("DOCKER_TLS_VERIFY"):
         return None
+    from docker.tls import TLSConfig
+
     folder = Path(environment.get("DOCKER_CERT_PATH") or Path.home() / ".docker")
     return TLSConfig(
         client_cert=(str(folder / "cert.pem"), str(folder / "key.pem")),

@@ -44,7 +44,12 @@ def open_engine(progress: Progress, *, owner: str | None = None) -> DockerEngine
 
     What it makes belongs to `owner`, this process if not given. Raises ToolError that lists what was tried.
     """
-    engine = DockerEngine(connect(os.environ, home=Path.home(), uid=os.getuid()), owner=owner)
+    return use_engine(connect(os.environ, home=Path.home(), uid=os.getuid()), progress, owner=owner)
+
+
+def use_engine(connection: Connection, progress: Progress, *, owner: str | None = None) -> DockerEngine:
+    """See `open_engine`, with the engine that was found."""
+    engine = DockerEngine(connection, owner=owner)
     if removed := engine.reap():
         progress.detail(f"removed {removed} containers and volumes that an earlier run left")
     return engine

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 
 from layerforge.containers.engine import ContainerEngine
@@ -13,10 +15,13 @@ Open = Callable[[Progress], ContainerEngine]
 
 
 def open_docker(progress: Progress) -> ContainerEngine:
-    """Connect to the engine that is there; imports the SDK. Raises ToolError that lists what was tried."""
-    from layerforge.containers.docker_engine import open_engine
+    """Connect to the engine that is there, through the SDK. Raises ToolError that lists what was tried."""
+    from layerforge.containers.connecting import connect
 
-    return open_engine(progress)
+    connection = connect(os.environ, home=Path.home(), uid=os.getuid())
+    from layerforge.containers.docker_engine import use_engine
+
+    return use_engine(connection, progress)
 
 
 class LazyEngine:

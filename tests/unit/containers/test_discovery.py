@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,3 +98,22 @@ def test_context_that_there_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert [str(one) for one in search.attempts] == [
         "docker context nowhere: its endpoint does not answer (there is no such context)"
     ]
+
+
+def test_where_no_engine_is_nobody_waits_for_the_sdk(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from layerforge.containers.opening import LazyEngine\n"
+        "from layerforge.errors import ToolError\n"
+        "try: LazyEngine(None).get()\n"
+        "except ToolError as error: print(error.headline)\n"
+        "print({'docker', 'requests'} & set(sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "DOCKER_HOST": f"unix://{tmp_path}/none.sock"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "the container engine that DOCKER_HOST names does not answer\nset()\n", done.stderr
