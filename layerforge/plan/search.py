@@ -18,14 +18,20 @@ import random
 from collections.abc import Iterable, Sequence
 
 from layerforge.plan.laying import Laying
+from layerforge.plan.pieces import Piece
 from layerforge.plan.problem import Layer, Problem, cost_of, positions, union
 from layerforge.plan.seating import Seating
 from layerforge.plan.seats import Seats
 from layerforge.plan.units import make_units
 
 # A step that costs more by the heat is taken about once in three times. The heat falls from the first of
-# these shares of what a layer costs to the second.
-_HOT, _COLD = 1.0, 0.01
+# these shares of what a layer costs to the second: from `_HOT` where there is time to cool, else `_WARM`.
+_HOT, _WARM, _COLD = 4.0, 1.0, 0.01
+# There is, where so much may be looked at for each unit.
+_ENOUGH = 20_000
+# Then the search begins so often, each time with so much of the work, and goes on from the best: plans of 40
+# to 100 functions cost 0.4 to 0.9 % less than by going straight on, which may get stuck after a fifth.
+_TRIES, _SHARE = 4, 0.12
 # Share of the steps that lay layers out anew (at 0 plans cost 1 to 3 % more where slots are few).
 _LAYING = 0.3
 # How far chance moves what a layer is worth to a unit, at first, and how often it does.
@@ -74,11 +80,32 @@ class _Search:
         state = self.state
         if len(self.units.needs) < 2 or not self._settle_start():
             return self.given
-        best, least = dict(state.layers), state.total
-        while (done := self.steps * 10 + self.seating.work + self.laying.work) < work:
+        best, least = [*state.layers.values()], state.total
+        if work < _ENOUGH * len(self.units.needs):
+            best, _ = self._anneal(work, _WARM)
+        else:
+            begun = best
+            for _ in range(_TRIES):
+                state.begin_with(begun)
+                found, total = self._anneal(int(work * _SHARE), _HOT)
+                if total < least:
+                    best, least = found, total
+            state.begin_with(best)
+            best, _ = self._anneal(work - self._done(), _HOT)
+        return self.units.layers((piece.atoms, piece.users) for piece in best)
+
+    def _done(self) -> int:
+        return self.steps * 10 + self.seating.work + self.laying.work
+
+    def _anneal(self, work: int, hot: float) -> tuple[list[Piece], int]:
+        """Take steps until so much is done, ever colder; return the best that was seen, and its cost."""
+        state = self.state
+        best, least = [*state.layers.values()], state.total
+        begun = self._done()
+        while (done := self._done() - begun) < work:
             self.steps += 1
             passed = done / work
-            heat = self.pricing.layer * _HOT * (_COLD / _HOT) ** passed
+            heat = self.pricing.layer * hot * (_COLD / hot) ** passed
             allowed = state.total - heat * math.log(1 - self.chance())
             step = self._lay_out if self.chance() < _LAYING else self._seat_again
             if step(allowed, 1 - passed) and self._may_stand():
@@ -86,8 +113,8 @@ class _Search:
             else:
                 state.take_back()
             if state.total < least:
-                best, least = dict(state.layers), state.total
-        return self.units.layers((piece.atoms, piece.users) for piece in best.values())
+                best, least = [*state.layers.values()], state.total
+        return best, least
 
     def _settle_start(self) -> bool:
         """Whether the plan that is given holds for units as it does for functions."""

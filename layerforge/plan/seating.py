@@ -63,6 +63,8 @@ class _Round:
     lacking: int
     lacking_size: int
     taken: list[_Taken] = field(default_factory=list)
+    busy: int = 0
+    """Units that give a slot to a split that was taken: they may have no other."""
     size: int = 0
     cost: float = 0
     best: _End | None = None
@@ -176,7 +178,7 @@ class Seating:
         atoms = piece.atoms & trial.lacking
         size = pricing.size(atoms)
         if split:
-            cost = self.state.split_cost(piece, atoms, size) if atoms else None
+            cost = self.state.split_cost(piece, atoms, size, trial.busy) if atoms else None
             return 0 if cost is None else cost + size * (trial.price - trial.worth)
         if trial.size + piece.size + trial.lacking_size - size > trial.room:
             return 0
@@ -192,6 +194,8 @@ class Seating:
         if split:
             size = pricing.size(atoms)
             trial.taken.append(_Taken(identity, atoms))
+            first, second = state.parts(piece, atoms)
+            trial.busy |= first & second
             trial.size += size
             trial.cost += value + size * trial.worth
         else:

@@ -42,6 +42,16 @@ class Seats:
             self.seat(unit, (*self.seats[unit], identity))
         return identity
 
+    def begin_with(self, pieces: Iterable[Piece]) -> None:
+        """Let these layers stand, and no others."""
+        for identity in [*self.layers]:
+            self.change(identity, None)
+        for unit in range(len(self.seats)):
+            self.seat(unit, ())
+        for piece in pieces:
+            self.add(piece)
+        self.settle()
+
     def place(self, piece: Piece) -> int:
         """Add a layer whose units are still to be seated; return its number."""
         identity = self._next
@@ -163,13 +173,13 @@ class Seats:
         needers = self.pricing.needers
         return piece.users & needers(atoms), piece.users & needers(piece.atoms & ~atoms)
 
-    def split_cost(self, piece: Piece, atoms: int, size: int) -> int | None:
+    def split_cost(self, piece: Piece, atoms: int, size: int, busy: int = 0) -> int | None:
         """What it costs to take these of its atoms (bytes: `size`) out into a layer of their own.
 
-        None where a unit that needs both parts has no slot left.
+        None where a unit that needs both parts has no slot left, or is `busy`.
         """
         first, second = self.parts(piece, atoms)
-        if first & second & ~self.free or not second:
+        if first & second & (~self.free | busy) or not second:
             return None
         pricing = self.pricing
         cost = pricing.layer + pricing.renewal(atoms, size)

@@ -90,6 +90,18 @@ def test_a_layer_is_not_split_where_its_function_has_no_slot_left() -> None:
     assert [(one.atoms, one.users) for one in state.layers.values()] == [(0b11, 0b11)]
 
 
+def test_two_layers_are_not_split_where_their_function_has_one_slot_left() -> None:
+    # Either split spares the second 5 MiB of excess for 1 MiB; both would give the first 4 layers.
+    given = problem([50, 50, 50, 50], [0b1111, 0b0101], [3, 5])
+    units = make_units(given)
+    first = units.needs.index(0b1111)
+    state = Seats(given, units, [(0b0011, 1 << first), (0b1100, 1 << first)])
+    assert Seating(state, lambda: 0.0).insert(1 - first, noise=0.0, blink=0.0)
+    assert len(state.seats[first]) == 3
+    layers = units.layers((piece.atoms, piece.users) for piece in state.layers.values())
+    assert violations(given, layers) == ()
+
+
 def test_functions_with_few_slots_do_not_make_others_unite() -> None:
     chance = random.Random(3)
     needs = [sum(1 << atom for atom in range(30) if chance.random() < 0.15) or 1 for _ in range(40)]
