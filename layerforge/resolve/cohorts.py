@@ -7,6 +7,10 @@ that some functions ask for; a *conflict* is a smallest mask of elements that ex
 
 from __future__ import annotations
 
+import functools
+import itertools
+import operator
+from collections import deque
 from collections.abc import Callable, Sequence
 
 # Enough to be exact for a dozen of classes in conflict; beyond, the greedy partition stands.
@@ -91,23 +95,32 @@ def _fits(mask: int, conflicts: Sequence[int], held: int) -> bool:
 def _greedy(
     classes: Sequence[int], order: Sequence[int], involved: Sequence[Sequence[int]]
 ) -> list[list[int]]:
-    """Place the class with the fewest parts open to it first (DSATUR), each in the first that takes it."""
+    """Place the class with the fewest parts open to it first (DSATUR), each in the first that takes it.
+
+    Classes that hold the same elements of conflicts are of one kind: what is open to one is to all.
+    """
+    in_conflicts = functools.reduce(operator.or_, itertools.chain.from_iterable(involved), 0)
+    waiting: dict[int, deque[int]] = {}
+    for place, c in enumerate(order):
+        waiting.setdefault(classes[c] & in_conflicts, deque()).append(place)
+    conflicts = {kind: involved[order[places[0]]] for kind, places in waiting.items()}
     parts: list[list[int]] = []
     held: list[int] = []
-    waiting = list(order)
     while waiting:
         open_to = {
-            c: [p for p, mask in enumerate(held) if _fits(classes[c], involved[c], mask)] for c in waiting
+            kind: [p for p, mask in enumerate(held) if _fits(kind, conflicts[kind], mask)] for kind in waiting
         }
         # Classes without a conflict fit anywhere: they wait until the parts are known.
-        chosen = min(waiting, key=lambda c: (not involved[c], len(open_to[c])))
-        if not open_to[chosen]:
+        kind = min(waiting, key=lambda kind: (not kind, len(open_to[kind]), waiting[kind][0]))
+        chosen = order[waiting[kind].popleft()]
+        if not open_to[kind]:
             parts.append([])
             held.append(0)
-        part = open_to[chosen][0] if open_to[chosen] else len(parts) - 1
+        part = open_to[kind][0] if open_to[kind] else len(parts) - 1
         parts[part].append(chosen)
         held[part] |= classes[chosen]
-        waiting.remove(chosen)
+        if not waiting[kind]:
+            del waiting[kind]
     return parts
 
 

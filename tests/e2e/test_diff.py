@@ -11,6 +11,7 @@ import pytest
 
 from layerforge.errors import UsageError
 from layerforge.project.revision import files_of, find_commit
+from tests.e2e.conftest import KeptShop
 from tests.e2e.shop import Shop
 
 
@@ -20,8 +21,12 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 @pytest.fixture
-def committed(shop: Shop) -> Shop:
+def committed(kept_shop: KeptShop) -> Shop:
     """The shop in a folder of a repository, locked and committed, then with another requirement."""
+    return kept_shop("committed", _commit)
+
+
+def _commit(shop: Shop) -> None:
     repository = shop.root.parent
     git(repository, "init", "-q", "-b", "main")
     shop.write(".gitignore", ".layerforge/\n")
@@ -30,7 +35,6 @@ def committed(shop: Shop) -> Shop:
     git(repository, "commit", "-q", "-m", "before")
     shop.write("functions/orders/requirements.in", "-r ../common.in\nmatrix\n")
     assert shop.run("lock", "-q").code == 0
-    return shop
 
 
 def test_the_working_tree_is_compared_with_head(committed: Shop) -> None:

@@ -4,14 +4,18 @@ import json
 
 import pytest
 
+from tests.e2e.conftest import KeptShop
 from tests.e2e.shop import Shop
 
 
 @pytest.fixture
-def built(shop: Shop) -> Shop:
+def built(kept_shop: KeptShop) -> Shop:
+    return kept_shop("built", _build)
+
+
+def _build(shop: Shop) -> None:
     ended = shop.run("build", "-q")
     assert ended.code == 0, ended.stderr
-    return shop
 
 
 def test_report_shows_what_was_built(built: Shop) -> None:

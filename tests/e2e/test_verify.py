@@ -6,15 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import KeptShop
 from tests.e2e.shop import Shop
 
 
 @pytest.fixture
-def built(shop: Shop) -> Shop:
+def built(kept_shop: KeptShop) -> Shop:
+    return kept_shop("built from wheels", _build)
+
+
+def _build(shop: Shop) -> None:
     shop.write("layerforge.toml", 'template = "template.yaml"\nbuilder = "wheels"\nbytecode = "off"\n')
     ended = shop.run("build")
     assert ended.code == 0, ended.stderr
-    return shop
 
 
 def test_nothing_is_built(shop: Shop) -> None:
