@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor, isinf
 
 import numpy as np
 
-from layerforge.plan.exact.master import Master
+from layerforge.plan.exact.master import COST, Master
 from layerforge.plan.exact.pricing import Duals, Priced, losses, price
 from layerforge.plan.exact.proving import Limits
-from layerforge.plan.exact.relaxation import Flags, Numbers, Relaxation
+from layerforge.plan.exact.relaxation import Counts, Flags, Numbers, Relaxation
 from layerforge.plan.floor import floor_of
 from layerforge.plan.problem import Layer, Problem, union
 
@@ -29,6 +29,10 @@ _FAILED = 0.1
 # Where a step in a box as wide promises no more than this part of the cost, it is over.
 _SETTLED = 1e-6
 _WIDE = 10.0
+# A count is whole if it is no farther than this from a whole number.
+_WHOLE = 0.01
+# What it takes to write the program of a case down, in the unit of `Limits.work`.
+_WORK_OF_CASE = 50_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,35 +58,134 @@ def bound_cost(
     relaxation = Relaxation.of(problem) if union(problem.needs) else None
     if relaxation is None:
         return Bounded(bound=min(bound, cost), steps=0)
-    search = _Bounding(relaxation, start, bound)
-    steps = 0
-    left = limits.work
-    while steps < limits.steps and left > 0 and search.bound < cost:
-        steps += 1
-        spent, settled = search.step()
-        left -= spent
-        progress(1 - search.bound / cost)
-        if settled:
-            break
+    tree = _Tree(relaxation, start, bound, cost=cost, limits=limits, progress=progress)
+    tree.grow()
     return Bounded(
-        bound=min(search.bound, cost),
-        steps=steps,
+        bound=min(tree.bound, cost),
+        steps=limits.steps - tree.steps,
         relaxation=relaxation,
-        sets=search.promising_sets([relaxation.column_of(layer) for layer in start]),
+        sets=tuple((tree.taken | tree.near).values()),
     )
+
+
+class _Tree:
+    """Plans in cases, by how many layers hold an atom, or there are: no plan is cheaper than each case is.
+
+    A linear program has 1.2 layers that hold an atom, where a plan has one, or two and more. Each of these
+    cases has a higher bound.
+    """
+
+    def __init__(
+        self,
+        relaxation: Relaxation,
+        start: Sequence[Layer],
+        bound: int,
+        *,
+        cost: int,
+        limits: Limits,
+        progress: Callable[[float], None],
+    ) -> None:
+        self.steps = limits.steps
+        first = [relaxation.column_of(layer) for layer in start]
+        # Sets of atoms that a plan could be made of: those that a program takes, and those that come near.
+        self.taken = {atoms.tobytes(): atoms for atoms in first if atoms.any()}
+        self.near: dict[bytes, Flags] = {}
+        self._work = limits.work
+        self._cost = cost
+        self._progress = progress
+        # What is proven of cases that cannot be divided, or are no better than the plan that is known.
+        self._done = cost
+        counts = Counts.any(len(relaxation.atoms))
+        self._open = [_Case(bound=bound, counts=counts, columns=tuple(_first_layers(relaxation, start)))]
+        self._relaxation = relaxation
+
+    @property
+    def bound(self) -> int:
+        """What no plan falls below, in any case."""
+        return min([self._done, *(case.bound for case in self._open)])
+
+    def grow(self) -> None:
+        """Bound the case with the least bound, and divide it, as long as that is a gain and work is left."""
+        while self.steps > 0 and self._work > 0 and any(case.bound < self._done for case in self._open):
+            case = self._open.pop(min(range(len(self._open)), key=lambda place: self._open[place].bound))
+            search = _Bounding(self._relaxation, case)
+            self._work -= _WORK_OF_CASE
+            settled = self._raise(search)
+            self.taken |= search.taken_sets()
+            self.near = self.near or search.near_sets()
+            if not settled:
+                self._open.append(replace(case, bound=search.bound))
+            elif parts := search.parts():
+                self._open += parts
+            else:
+                self._done = min(self._done, search.bound)
+
+    def _raise(self, search: _Bounding) -> bool:
+        """Raise the bound of a case; whether that came to an end."""
+        while self.steps > 0 and self._work > 0 and search.bound < self._cost:
+            self.steps -= 1
+            spent, settled = search.step()
+            self._work -= spent
+            self._progress(1 - min(self.bound, search.bound) / self._cost)
+            if settled:
+                return True
+        return False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Case:
+    """Plans with such counts, a bound of what they cost, and where to begin to raise it.
+
+    `center` holds duals, but for those of counts.
+    """
+
+    bound: int
+    counts: Counts
+    columns: tuple[tuple[Flags, Flags], ...]
+    center: Numbers | None = None
+    copies: Numbers | None = None
 
 
 class _Bounding:
     """The best bound, in thousandths of a byte, and the box around the duals that proved it."""
 
-    def __init__(self, relaxation: Relaxation, start: Sequence[Layer], bound: int) -> None:
-        self.bound = bound
+    def __init__(self, relaxation: Relaxation, case: _Case) -> None:
+        self.bound = case.bound
+        self._case = case
         self._relaxation = relaxation
         self._radius = _FIRST_RADIUS
-        self._master = Master(relaxation)
-        self._master.add(_first_layers(relaxation, start))
+        self._master = Master(relaxation, case.counts)
+        self._master.add(case.columns)
+        if case.center is not None and case.copies is not None:
+            self._master.begin_at(case.center, case.copies)
         # What the center proves, in MiB; it is feasible.
         self._proved = float(self._master.sides @ self._master.center)
+
+    def parts(self) -> tuple[_Case, ...]:
+        """Return two cases that this one falls into; none where all counts are whole in the program."""
+        relaxation, master = self._relaxation, self._master
+        counted = np.zeros(len(relaxation.atoms) + 1)
+        for key, share in master.shares.items():
+            counted += share * np.append(np.frombuffer(key, dtype=bool), True)
+        below = np.floor(counted)
+        apart = np.minimum(counted - below, below + 1 - counted)
+        place = int(np.argmax(apart * np.append(relaxation.stored, relaxation.layer)))
+        if apart[place] < _WHOLE:
+            return ()
+        columns = tuple(
+            (np.frombuffer(atoms, dtype=bool), np.frombuffer(users, dtype=bool))
+            for atoms, users in master.columns
+        )
+        return tuple(
+            _Case(
+                bound=self.bound,
+                counts=counts,
+                columns=columns,
+                center=master.center,
+                copies=master.duals(master.center).copies / COST,
+            )
+            for counts in self._case.counts.split(place, int(below[place]))
+        )
 
     def step(self) -> tuple[int, bool]:
         """Try the best duals in the box; return the work that took, and whether nothing is left to gain."""
@@ -102,17 +205,21 @@ class _Bounding:
         master.tidy()
         return self._work(priced), settled
 
-    def promising_sets(self, first: Sequence[Flags]) -> tuple[Flags, ...]:
-        """Return `first`, then what the program makes layers of, then what comes nearest to gaining."""
-        seen = {atoms.tobytes(): atoms for atoms in first if atoms.any()}
-        count = len(self._relaxation.atoms)
-        known = sorted({atoms for atoms, _ in self._master.columns} - seen.keys())
+    def taken_sets(self) -> dict[bytes, Flags]:
+        """Return the sets of atoms that the program makes layers of, those most made first."""
+        shares = self._master.shares
+        return {
+            key: np.frombuffer(key, dtype=bool) for key in sorted(shares, key=lambda key: (-shares[key], key))
+        }
+
+    def near_sets(self) -> dict[bytes, Flags]:
+        """Return the sets of atoms that are known, those first that come nearest to gaining."""
+        known = sorted({atoms for atoms, _ in self._master.columns})
         if not known:
-            return tuple(seen.values())
-        sets = np.array([np.frombuffer(key, dtype=bool) for key in known]).reshape(len(known), count)
+            return {}
+        sets = np.array([np.frombuffer(key, dtype=bool) for key in known])
         lost = losses(self._relaxation, self._master.duals(self._master.center), sets)
-        shares = np.array([self._master.shares.get(key, 0.0) for key in known])
-        return (*seen.values(), *(sets[place] for place in np.lexsort((lost, -shares))))
+        return {known[place]: sets[place] for place in np.argsort(lost, kind="stable")}
 
     def _move(self, values: Numbers, priced: Priced, *, reached: float, promised: float, found: int) -> None:
         gained = reached - self._proved

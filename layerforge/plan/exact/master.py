@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from layerforge.plan.exact.highs import INFINITY, Solver
 from layerforge.plan.exact.pricing import Duals
-from layerforge.plan.exact.relaxation import Flags, Numbers, Relaxation
+from layerforge.plan.exact.relaxation import Counts, Flags, Numbers, Relaxation
 from layerforge.plan.problem import SCALE
 
 MIB = float(2**20)
@@ -41,8 +41,9 @@ Places = npt.NDArray[np.intp]
 class Master:
     """The program. `center` and all duals here are in MiB, one for each row."""
 
-    def __init__(self, relaxation: Relaxation) -> None:
+    def __init__(self, relaxation: Relaxation, counts: Counts) -> None:
         self.relaxation = relaxation
+        self.counts = counts
         self.columns: list[tuple[bytes, bytes]] = []
         self._known: set[tuple[bytes, bytes]] = set()
         self._rows_of(relaxation)
@@ -59,11 +60,26 @@ class Master:
         relaxation = self.relaxation
         worth = np.zeros(relaxation.needs.shape)
         worth[self._need_groups, self._need_atoms] = np.floor(values[: self._slot_row] * COST)
-        singles = values[self._single_row :] * COST
+        singles = values[self._single_row : self._least_row] * COST
         worth[relaxation.single] = np.floor(singles[:, None] * self._parts[relaxation.single])
         slot = np.zeros(len(relaxation.slots))
         slot[~relaxation.single] = np.ceil(values[self._slot_row : self._space_row] * COST)
-        return Duals(worth=worth, slot=slot, space=values[self._space_row : self._single_row] * SCALE)
+        copies = np.zeros(len(relaxation.atoms) + 1)
+        copies[self._at_least] += np.floor(values[self._least_row : self._most_row] * COST)
+        copies[self._at_most] -= np.floor(values[self._most_row :] * COST)
+        return Duals(
+            worth=worth,
+            slot=slot,
+            space=values[self._space_row : self._single_row] * SCALE,
+            copies=copies,
+            counts=self.counts,
+        )
+
+    def begin_at(self, center: Numbers, copies: Numbers) -> None:
+        """Take the center of another program, with other counts; `copies` are its duals of these, in MiB."""
+        self.center[: self._least_row] = center[: self._least_row]
+        self.center[self._least_row : self._most_row] = np.maximum(copies[self._at_least], 0.0)
+        self.center[self._most_row :] = np.maximum(-copies[self._at_most], 0.0)
 
     def add(self, layers: Iterable[tuple[Flags, Flags]]) -> int:
         """Take layers into the program, as (atoms, groups); return how many were unknown."""
@@ -122,7 +138,7 @@ class Master:
         self._known = set(self.columns)
 
     def _rows_of(self, relaxation: Relaxation) -> None:
-        """Number the rows: each need, then slots, then space, then groups of one slot as a whole."""
+        """Number the rows: needs, slots, space, groups of one slot as a whole, least and greatest counts."""
         free = ~relaxation.single
         self._need_groups, self._need_atoms = np.nonzero(relaxation.needs & free[:, None])
         self._need_row = np.full(relaxation.needs.shape, -1, dtype=np.intp)
@@ -131,11 +147,15 @@ class Master:
         self._slot_row = len(self._need_groups)
         self._space_row = self._slot_row + int(free.sum())
         self._single_row = self._space_row + groups
-        self._count = self._single_row + int(relaxation.single.sum())
+        self._least_row = self._single_row + int(relaxation.single.sum())
+        self._at_least = np.flatnonzero(self.counts.least)
+        self._at_most = np.flatnonzero(np.isfinite(self.counts.most))
+        self._most_row = self._least_row + len(self._at_least)
+        self._count = self._most_row + len(self._at_most)
         self._slot_rows = np.full(groups, -1, dtype=np.intp)
         self._slot_rows[free] = np.arange(self._slot_row, self._space_row)
         self._single_rows = np.full(groups, -1, dtype=np.intp)
-        self._single_rows[relaxation.single] = np.arange(self._single_row, self._count)
+        self._single_rows[relaxation.single] = np.arange(self._single_row, self._least_row)
         needed = relaxation.needs * np.maximum(relaxation.sizes, 1.0)
         self._parts = needed / needed.sum(axis=1, keepdims=True)
         along = self._parts * relaxation.slots[:, None]
@@ -148,12 +168,14 @@ class Master:
         part = relaxation.needs * relaxation.stored / relaxation.needs.sum(axis=0) / COST
         center = np.zeros(self._count)
         center[: self._slot_row] = part[self._need_groups, self._need_atoms]
-        center[self._single_row :] = part.sum(axis=1)[relaxation.single]
+        center[self._single_row : self._least_row] = part.sum(axis=1)[relaxation.single]
         steps = np.zeros(self._count)
         steps[: self._slot_row] = center[: self._slot_row]
         steps[self._slot_row : self._space_row] = _SLOT_STEP
         steps[self._space_row : self._single_row] = _SPACE_STEP
         steps[self._single_row :] = np.maximum(1.0, center[self._single_row :])
+        sizes = np.append(relaxation.stored, relaxation.layer) / COST
+        steps[self._least_row :] = np.maximum(1.0, sizes[np.concatenate([self._at_least, self._at_most])])
         self._steps = steps
         return center
 
@@ -167,6 +189,8 @@ class Master:
         sides = np.ones(self._count)
         sides[self._slot_row : self._space_row] = -relaxation.slots[~relaxation.single]
         sides[self._space_row : self._single_row] = -relaxation.spare / MIB
+        sides[self._least_row : self._most_row] = self.counts.least[self._at_least]
+        sides[self._most_row :] = -self.counts.most[self._at_most]
         nothing = np.array([], dtype=np.int32)
         self._solver.addRows(
             self._count, sides, np.full(self._count, INFINITY), 0, nothing, nothing, np.array([], dtype=float)
@@ -213,8 +237,17 @@ class Master:
         singles = singles[singles >= 0]
         foreign = relaxation.foreign[np.ix_(groups, chosen)].sum(axis=1) / MIB
         heavy = foreign > 0
-        where = np.concatenate([met, slots, self._space_row + groups[heavy], singles])
+        held = np.append(atoms, True)
+        least = self._least_row + np.flatnonzero(held[self._at_least])
+        most = self._most_row + np.flatnonzero(held[self._at_most])
+        where = np.concatenate([met, slots, self._space_row + groups[heavy], singles, least, most])
         what = np.concatenate(
-            [np.ones(len(met)), -np.ones(len(slots)), -foreign[heavy], np.ones(len(singles))]
+            [
+                np.ones(len(met)),
+                -np.ones(len(slots)),
+                -foreign[heavy],
+                np.ones(len(singles) + len(least)),
+                -np.ones(len(most)),
+            ]
         )
         return float(cost), where, what

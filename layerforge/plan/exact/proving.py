@@ -3,7 +3,9 @@
 Column generation. Layers are far too many to be written down, so a linear program knows some of them,
 and its duals say which others would pay (`pricing`). That is answered exactly, in sums of whole
 numbers: so a bound holds whatever the linear program rounds. Where layers still gain at some duals,
-a small part of their cost, the duals are scaled down by that part, and prove as much less.
+a small part of their cost, the duals are scaled down by that part, and prove as much less. Where the
+program has nothing left to gain, plans are told apart by how many layers hold an atom, or there are (one
+and fewer, two and more), and each case is bounded by itself: branch and bound.
 
 Work is counted in steps, not by a clock: the same bound comes out on a slow machine, only later.
 """

@@ -31,6 +31,26 @@ EXACT = 2**52
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Counts:
+    """How many layers hold an atom, `least` and `most` by its index; and at last, how many there are."""
+
+    least: Numbers
+    most: Numbers
+
+    @classmethod
+    def any(cls, atoms: int) -> Counts:
+        """As many as there may be."""
+        return cls(least=np.zeros(atoms + 1), most=np.full(atoms + 1, np.inf))
+
+    def split(self, place: int, below: int) -> tuple[Counts, Counts]:
+        """Return those with `below` or fewer, and those with more."""
+        least, most = self.least.copy(), self.most.copy()
+        least[place] = below + 1
+        most[place] = below
+        return Counts(least=self.least, most=most), Counts(least=least, most=self.most)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Relaxation:
     """Atoms by falling size, and groups of functions.
 
