@@ -32,7 +32,7 @@ def solve(problem: Problem, *, effort: Effort = Effort.NORMAL) -> tuple[Layer, .
 def _work(problem: Problem, effort: Effort) -> int:
     """How many layers may be looked at: grows faster than the number of functions, up to a bound.
 
-    Measured on 2 cores, in seconds of CPU: 0.05 for 5 functions, 0.7 for 20, 3.7 for 100 and 7 for 1,000;
+    Measured on 2 cores, in seconds of CPU: 0.05 for 5 functions, 0.6 for 20, 3.8 for 100 and 7.5 for 1,000;
     ten times as much for the best.
     """
     functions = len(problem.needs)
