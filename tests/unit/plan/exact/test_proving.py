@@ -22,6 +22,7 @@ from layerforge.plan.problem import SCALE, Layer, Problem, Room, bits, cost_of, 
 from layerforge.plan.solving import Effort, solve
 from layerforge.plan.whatif import state
 from layerforge.project.instance_file import parse_instance
+from tests.plan_checker import check_solution
 from tests.planning_instances import scattered
 
 MIB = 1_048_576
@@ -116,7 +117,7 @@ def test_no_plan_is_cheaper_than_the_bound(problem: Problem) -> None:
     best = least_cost(problem)
     proof = prove(problem, solve(problem), limits=Limits(steps=200))
     assert proof.lower_bound <= best <= proof.cost
-    assert violations(problem, proof.layers) == ()
+    check_solution(problem, proof.layers)
     assert proof.cost == cost_of(problem, proof.layers).total
     if proof.optimal:
         assert proof.cost - best <= best // 1_000_000
