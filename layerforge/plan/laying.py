@@ -243,7 +243,7 @@ class _Merging:
     def _least_change(self, a: Piece, b: Piece, size: int, shared: int) -> int:
         """What uniting costs at least: each side joins or keeps a copy of its own, whichever is cheaper.
 
-        Seven of eight pairs are no gain by it: it halves the time of merging.
+        Most pairs are no gain by it, and need not be priced: it halves the time of merging.
         """
         stored, layer = self.pricing.stored, self.pricing.layer
         change = (size - a.size - b.size) * (stored + shared) - layer

@@ -61,7 +61,7 @@ class Pricing:
         """Bytes."""
         size = self.sizes.get(atoms)
         if size is None:
-            # A third of the time of adding one by one.
+            # Eight atoms at once: less than half of the time of adding one by one.
             sums = self._sums
             several = enumerate(atoms.to_bytes(len(sums), "little"))
             size = self.sizes[atoms] = sum([sums[place][byte] for place, byte in several])

@@ -26,7 +26,7 @@ _NEW = -1
 
 
 # A layer that may be taken: what it is worth (below 0: the less, the better), its number, whole or split.
-# (A plain tuple is made in a third of the time of a named one; 40 are made for each unit of 1,000.)
+# (Not a named tuple, which takes longer to make: 40 are made for each unit of 1,000.)
 _Candidate = tuple[float, int, bool]
 
 
