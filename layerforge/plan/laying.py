@@ -82,7 +82,7 @@ class Laying:
         affected = union(state.layers[one].users for one in chosen)
         lacking = {}
         for atom in bits(union(state.layers[one].atoms for one in chosen)):
-            users = state.needing[atom] & affected
+            users = self.pricing.needing[atom] & affected
             for one in state.holding[atom]:
                 if one not in chosen:
                     users &= ~state.layers[one].users

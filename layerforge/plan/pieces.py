@@ -45,10 +45,11 @@ class Pricing:
         self._sums = _sums_by_byte(problem.sizes)
         self._useful: dict[int, dict[int, int]] = {}
         self._atoms: dict[int, tuple[int, ...]] = {}
-        self._needing = [0] * len(problem.sizes)
+        # Per atom: the units that need it.
+        self.needing = [0] * len(problem.sizes)
         for unit, needed in enumerate(units.needs):
             for atom in bits(needed):
-                self._needing[atom] |= 1 << unit
+                self.needing[atom] |= 1 << unit
         self._needers: dict[int, int] = {}
         self._excess: dict[int, int] = {}
         self._carriers: dict[int, int] = {}
@@ -78,7 +79,7 @@ class Pricing:
         """Units that need any of these atoms."""
         mask = self._needers.get(atoms)
         if mask is None:
-            mask = self._needers[atoms] = union(self._needing[atom] for atom in self.atoms(atoms))
+            mask = self._needers[atoms] = union(self.needing[atom] for atom in self.atoms(atoms))
         return mask
 
     def atoms(self, mask: int) -> tuple[int, ...]:

@@ -53,15 +53,15 @@ def improve(problem: Problem, layers: Sequence[Layer], *, work: int) -> tuple[La
     """
     given = tuple(sorted(layers))
     # As units, functions take what the first of them took: with little work, that may stay dearer.
-    return min(given, _Search(problem, layers).run(work), key=lambda one: cost_of(problem, one).total)
+    return min(given, _Search(problem, given).run(work), key=lambda one: cost_of(problem, one).total)
 
 
 class _Search:
     """A plan that is changed step by step."""
 
-    def __init__(self, problem: Problem, layers: Sequence[Layer]) -> None:
+    def __init__(self, problem: Problem, layers: tuple[Layer, ...]) -> None:
         self.problem = problem
-        self.given = tuple(sorted(layers))
+        self.given = layers
         self.units = make_units(problem)
         self.state = Seats(problem, self.units, self.units.seats(layers))
         self.chance = random.Random(_SEED).random  # noqa: S311 - the same on every machine is what is wanted
@@ -187,7 +187,7 @@ class _Search:
         if way < 0.7:
             near = self.state.layers[self._any(self.state.seats[first])].users
         else:
-            near = self.state.needing[self._any(self.pricing.atoms(self.units.needs[first]))]
+            near = self.pricing.needing[self._any(self.pricing.atoms(self.units.needs[first]))]
         others = positions(near & ~(1 << first))
         if len(others) > _SAMPLE:
             others = self._sample(others, _SAMPLE)

@@ -16,10 +16,6 @@ class Seats:
         self.problem = problem
         self.units = units
         self.pricing = Pricing(problem, units)
-        self.needing = [0] * len(problem.sizes)
-        for unit, needed in enumerate(units.needs):
-            for atom in self.pricing.atoms(needed):
-                self.needing[atom] |= 1 << unit
         self.layers: dict[int, Piece] = {}
         # Per atom: the layers that hold it. Per unit: the layers it takes.
         self.holding: list[set[int]] = [set() for _ in problem.sizes]
@@ -141,7 +137,7 @@ class Seats:
     def lacking(self, identity: int, atom: int) -> int:
         """Units of a layer that need an atom of it and take no other layer that holds it."""
         layers = self.layers
-        users = layers[identity].users & self.needing[atom]
+        users = layers[identity].users & self.pricing.needing[atom]
         if users:
             for other in self.holding[atom]:
                 if other != identity:

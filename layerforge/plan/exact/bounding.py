@@ -106,7 +106,7 @@ class _Tree:
 
     def grow(self) -> None:
         """Bound the case with the least bound, and divide it, as long as that is a gain and work is left."""
-        while self.steps > 0 and self._work > 0 and any(case.bound < self._done for case in self._open):
+        while self.steps > 0 and self._work > 0 and self.bound < self._done:
             case = self._open.pop(min(range(len(self._open)), key=lambda place: self._open[place].bound))
             search = _Bounding(self._relaxation, case)
             self._work -= _WORK_OF_CASE
@@ -136,14 +136,13 @@ class _Tree:
 class _Case:
     """Plans with such counts, a bound of what they cost, and where to begin to raise it.
 
-    `center` holds duals, but for those of counts.
+    `begun`: the center of the program of the case that this one is part of, and its duals of counts in MiB.
     """
 
     bound: int
     counts: Counts
     columns: tuple[tuple[Flags, Flags], ...]
-    center: Numbers | None = None
-    copies: Numbers | None = None
+    begun: tuple[Numbers, Numbers] | None = None
 
 
 class _Bounding:
@@ -156,8 +155,8 @@ class _Bounding:
         self._radius = _FIRST_RADIUS
         self._master = Master(relaxation, case.counts)
         self._master.add(case.columns)
-        if case.center is not None and case.copies is not None:
-            self._master.begin_at(case.center, case.copies)
+        if case.begun is not None:
+            self._master.begin_at(*case.begun)
         # What the center proves, in MiB; it is feasible.
         self._proved = float(self._master.sides @ self._master.center)
 
@@ -176,13 +175,13 @@ class _Bounding:
             (np.frombuffer(atoms, dtype=bool), np.frombuffer(users, dtype=bool))
             for atoms, users in master.columns
         )
+        begun = master.center, master.duals(master.center).copies / COST
         return tuple(
             _Case(
                 bound=self.bound,
                 counts=counts,
                 columns=columns,
-                center=master.center,
-                copies=master.duals(master.center).copies / COST,
+                begun=begun,
             )
             for counts in self._case.counts.split(place, int(below[place]))
         )

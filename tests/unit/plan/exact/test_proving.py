@@ -23,7 +23,7 @@ from layerforge.plan.solving import Effort, solve
 from layerforge.plan.whatif import state
 from layerforge.project.instance_file import parse_instance
 from tests.plan_checker import check_solution
-from tests.planning_instances import scattered
+from tests.planning_instances import near_cap, scattered
 
 MIB = 1_048_576
 ROOM = 250 * MIB
@@ -183,7 +183,7 @@ def scattered_duals(relaxation: Relaxation, chance: np.random.Generator) -> Dual
     )
 
 
-@pytest.mark.parametrize("groups", [3, 8])
+@pytest.mark.parametrize("groups", [3, 4, 8])
 def test_no_layer_gains_more_than_is_said_and_the_best_is_found(groups: int) -> None:
     """With more groups than atoms as with fewer: these are looked at in other ways."""
     gaining = 0
@@ -227,6 +227,12 @@ def test_plans_are_told_apart_by_how_many_layers_hold_an_atom(
     problem = make_problem([size * MIB for size in sizes], needs, slots=slots)
     proof = prove(problem, solve(problem))
     assert proof.optimal
+
+
+def test_a_proof_for_few_functions_comes_to_an_end() -> None:
+    """What may be lost by rounding is less than what a program that has settled still promises."""
+    stated = state(parse_instance(json.dumps(near_cap(10, seed=2)), path="x")).problem
+    assert prove(stated, solve(stated), limits=Limits(steps=300)).gap < 0.001
 
 
 def test_a_single_slot_costs_the_copy_that_the_bound_knows_of() -> None:
