@@ -129,11 +129,11 @@ def make_project(tmp_path: Path) -> MakeSource:
 @pytest.fixture(scope="session")
 def container_engine() -> Iterator[ContainerEngine]:
     """The engine of the machine; tests that need one fail without, and say how to start one."""
-    from layerforge.containers.docker_engine import open_engine
+    from layerforge.containers.opening import open_docker
     from tests.images.making import connect
 
     connect().close()
-    engine = open_engine(RecordingProgress())
+    engine = open_docker(RecordingProgress())
     yield engine
     engine.close()
 

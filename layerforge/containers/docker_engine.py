@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import itertools
-import os
 import threading
 import time
 import uuid
@@ -21,7 +20,7 @@ from docker.errors import APIError, DockerException, NotFound
 from docker.types import LogConfig
 
 from layerforge.containers.archives import extract_tar, write_tar
-from layerforge.containers.connecting import Connection, connect
+from layerforge.containers.connecting import Connection
 from layerforge.containers.engine import Capacity, Container, EngineInfo, FileIn, Image, Outcome
 from layerforge.containers.ownership import LABEL, OWNER, is_abandoned, labels_of, make_owner
 from layerforge.containers.pulling import offers, pull, split_reference
@@ -39,17 +38,9 @@ _SECONDS_TO_DRAIN = 10.0
 _FULL = ("no space left on device", "disk quota exceeded")
 
 
-def open_engine(progress: Progress, *, owner: str | None = None) -> DockerEngine:
-    """Connect to the engine that is there, and remove what dead processes left in it.
-
-    What it makes belongs to `owner`, this process if not given. Raises ToolError that lists what was tried.
-    """
-    return use_engine(connect(os.environ, home=Path.home(), uid=os.getuid()), progress, owner=owner)
-
-
-def use_engine(connection: Connection, progress: Progress, *, owner: str | None = None) -> DockerEngine:
-    """See `open_engine`, with the engine that was found."""
-    engine = DockerEngine(connection, owner=owner)
+def use_engine(connection: Connection, progress: Progress) -> DockerEngine:
+    """Return the engine that was found, without what dead processes left in it."""
+    engine = DockerEngine(connection)
     if removed := engine.reap():
         progress.detail(f"removed {removed} containers and volumes that an earlier run left")
     return engine

@@ -6,18 +6,23 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from layerforge.containers.engine import ContainerEngine
 from layerforge.errors import ToolError
 from layerforge.model.progress import Progress
 
+if TYPE_CHECKING:
+    from layerforge.containers.docker_engine import DockerEngine
+
 Open = Callable[[Progress], ContainerEngine]
 
 
-def open_docker(progress: Progress) -> ContainerEngine:
+def open_docker(progress: Progress) -> DockerEngine:
     """Connect to the engine that is there, through the SDK. Raises ToolError that lists what was tried."""
     from layerforge.containers.connecting import connect
 
+    # Before the SDK is imported: where no engine is, nobody waits for that.
     connection = connect(os.environ, home=Path.home(), uid=os.getuid())
     from layerforge.containers.docker_engine import use_engine
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from layerforge.containers.docker_engine import open_engine
 from layerforge.containers.engine import Container, FileIn, Image, Mount
+from layerforge.containers.opening import open_docker
 from layerforge.verify.task import zip_files
 from tests.fakes import RecordingProgress
 
@@ -74,7 +74,7 @@ def test_real_wheels_give_no_false_finding(tmp_path: Path, runtime: str) -> None
 def test_every_library_loads_with_links_in_place_of_copies(tmp_path: Path, run_image_313: Image) -> None:
     document = build(tmp_path / "project", "python3.13")
     folder = tmp_path / "project" / ".layerforge"
-    engine = open_engine(RecordingProgress())
+    engine = open_docker(RecordingProgress())
     try:
         files = zip_files(folder, [layer["path"] for layer in document["layers"]])
         with engine.volume(run_image_313.id, files) as volume:

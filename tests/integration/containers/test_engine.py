@@ -16,8 +16,9 @@ import docker
 import pytest
 
 from layerforge.containers.connecting import connect
-from layerforge.containers.docker_engine import DockerEngine, open_engine
+from layerforge.containers.docker_engine import DockerEngine
 from layerforge.containers.engine import Container, FileIn, Image, Mount
+from layerforge.containers.opening import open_docker
 from layerforge.containers.ownership import make_owner
 from layerforge.errors import ToolError
 from tests.fakes import RecordingProgress
@@ -34,7 +35,7 @@ def container(image: Image, script: str, **changes: Any) -> Container:
 
 @pytest.fixture
 def engine() -> Any:
-    engine = open_engine(RecordingProgress())
+    engine = open_docker(RecordingProgress())
     yield engine
     engine.close()
 
@@ -196,7 +197,7 @@ def test_what_dead_processes_left_is_removed(run_image_313: Image) -> None:
             )
         }
         progress = RecordingProgress()
-        open_engine(progress).close()
+        open_docker(progress).close()
         held = {one["Id"] for one in client.api.containers(all=True)}
         # `close` takes what is this process's own; that is ours, too.
         assert {name for name, identity in identities.items() if identity in held} == {"just now elsewhere"}

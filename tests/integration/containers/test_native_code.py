@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from layerforge.containers.docker_engine import open_engine
 from layerforge.containers.engine import Container, FileIn, Image
+from layerforge.containers.opening import open_docker
 from layerforge.native.probed import read_probed
 from tests.e2e.shop import Shop
 from tests.elf_files import make_elf
@@ -49,7 +49,7 @@ done
 @pytest.fixture(scope="module")
 def compiled(build_image_313: Image, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     into = tmp_path_factory.mktemp("compiled")
-    engine = open_engine(RecordingProgress())
+    engine = open_docker(RecordingProgress())
     try:
         outcome = engine.run(
             Container(

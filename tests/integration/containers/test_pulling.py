@@ -9,8 +9,8 @@ from typing import Any
 import docker
 import pytest
 
-from layerforge.containers.docker_engine import open_engine
 from layerforge.containers.images import Images
+from layerforge.containers.opening import open_docker
 from layerforge.errors import ToolError
 from layerforge.model.container import ContainerSettings, RuntimeImage
 from layerforge.model.target import Target
@@ -36,7 +36,7 @@ def registry() -> Iterator[Registry]:
 
 @pytest.fixture
 def engine() -> Any:
-    engine = open_engine(RecordingProgress())
+    engine = open_docker(RecordingProgress())
     yield engine
     engine.close()
 

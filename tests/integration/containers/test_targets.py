@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from layerforge.containers.docker_engine import open_engine
 from layerforge.containers.engine import Container, FileIn, Image
+from layerforge.containers.opening import open_docker
 from tests.e2e.shop import Shop
 from tests.fakes import RecordingProgress
 from tests.local_index import LocalIndex
@@ -49,7 +49,7 @@ def run_in(image: Image, layer: Path, python: str) -> str:
             FileIn(f"/opt/{info.filename}", archive.read(info), info.external_attr >> 16 & 0o777)
             for info in archive.infolist()
         ]
-    engine = open_engine(RecordingProgress())
+    engine = open_docker(RecordingProgress())
     try:
         outcome = engine.run(
             Container(

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from layerforge.containers.docker_engine import open_engine
 from layerforge.containers.engine import Container, FileIn, Image
+from layerforge.containers.opening import open_docker
 from tests.e2e.shop import Shop
 from tests.fakes import RecordingProgress
 from tests.local_index import LocalIndex
@@ -47,7 +47,7 @@ cd /out && python3 -c 'import needy'
 
 
 def compile_extension(image: Image, into: Path) -> bytes:
-    engine = open_engine(RecordingProgress())
+    engine = open_docker(RecordingProgress())
     try:
         outcome = engine.run(
             Container(
