@@ -67,6 +67,11 @@ class Laying:
                 return False
         return True
 
+    def merge(self, parts: dict[int, int], *, noise: float) -> list[Piece] | None:
+        """Unite layers (units by atoms), where there are no others; None where slots do not suffice."""
+        units = self.state.units
+        return _Merging(self, self._pieces(parts), units.by_slots, units.room).run(noise)
+
     def _pieces(self, parts: dict[int, int]) -> list[Piece]:
         """Parts as layers; what may not share one, as it is kept apart, becomes several."""
         split: dict[int, int] = {}
@@ -153,7 +158,13 @@ class Laying:
 class _Merging:
     """Unites pieces, cheapest first, while that is a gain or relieves units that lack slots."""
 
-    def __init__(self, laying: Laying, pieces: list[Piece], free: tuple[tuple[int, int], ...]) -> None:
+    def __init__(
+        self,
+        laying: Laying,
+        pieces: list[Piece],
+        free: tuple[tuple[int, int], ...],
+        room: Sequence[int] | None = None,
+    ) -> None:
         self.laying = laying
         self.pricing = laying.pricing
         self.free = free
@@ -162,6 +173,9 @@ class _Merging:
         for piece in pieces:
             self.levels.count(piece.users)
         self.over = self.levels.beyond(free)
+        self.room = None if room is None else [*room]
+        for piece in pieces:
+            self._carry(piece, 1)
 
     def run(self, noise: float) -> list[Piece] | None:
         """The layers that it ends with; None where some unit has no slot left for one of its own."""
@@ -203,11 +217,11 @@ class _Merging:
     def _evaluate(self, a: Piece, b: Piece) -> _Found | None:
         """What uniting two pieces costs, who takes the union, and who stays with a copy of either.
 
-        Where it is no gain, the cost is for each unit that it relieves.
+        Where it is no gain, the cost is for each function that it relieves.
         """
         pricing = self.pricing
         both = a.users & b.users
-        relieved = (both & self.over).bit_count()
+        relieved = both & self.over
         atoms = a.atoms | b.atoms
         size = a.size + b.size if not a.atoms & b.atoms else pricing.size(atoms)
         shared = pricing.excess(both) if both else 0
@@ -226,7 +240,11 @@ class _Merging:
                 price = side.price - shared
                 copy_cost = pricing.cost(side.atoms, alone, side.size, price)
                 join_cost = price * size
-                if join_cost <= copy_cost and not alone & ~carriers:
+                if (
+                    join_cost <= copy_cost
+                    and not alone & ~carriers
+                    and self._has_room(alone, size - side.size)
+                ):
                     users |= alone
                     paid += price
                 else:
@@ -237,7 +255,9 @@ class _Merging:
             return None
         change += pricing.cost(atoms, users, size, paid)
         if change >= 0:
-            return (change / relieved, atoms, users, kept[0], kept[1]) if relieved else None
+            if not relieved:
+                return None
+            return (change / pricing.members(relieved), atoms, users, kept[0], kept[1])
         return (float(change), atoms, users, kept[0], kept[1])
 
     def _least_change(self, a: Piece, b: Piece, size: int, shared: int) -> int:
@@ -261,4 +281,21 @@ class _Merging:
             made.append(self.pricing.piece(a.atoms, left))
         if right:
             made.append(self.pricing.piece(b.atoms, right))
+        for piece in (a, b):
+            self._carry(piece, -1)
+        for piece in made:
+            self._carry(piece, 1)
         return made
+
+    def _carry(self, piece: Piece, sign: int) -> None:
+        """Take the bytes of a layer off the room of its units."""
+        room = self.room
+        if room is not None:
+            size = sign * piece.size
+            for unit in positions(piece.users):
+                room[unit] -= size
+
+    def _has_room(self, units: int, more: int) -> bool:
+        """Whether units can carry so many bytes more, as far as that is looked at."""
+        room = self.room
+        return room is None or all(room[unit] >= more for unit in positions(units))

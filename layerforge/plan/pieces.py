@@ -55,6 +55,7 @@ class Pricing:
         self._carriers: dict[int, int] = {}
         self._prices = _groups(units.price)
         self._known = _groups(units.known)
+        self._members = _groups([len(members) for members in units.members])
         everybody = (1 << len(units.needs)) - 1
         self.open = not any(problem.apart) and all(not everybody & ~mask for mask in units.carriers)
 
@@ -97,6 +98,10 @@ class Pricing:
                 self._excess.clear()
             price = self._excess[users] = _weigh(self._prices, users)
         return price
+
+    def members(self, users: int) -> int:
+        """How many functions there are in units."""
+        return _weigh(self._members, users)
 
     def cost(self, atoms: int, users: int, size: int, price: int) -> int:
         """Of a layer, as if all that is in it were excess: what is needed costs the same in any plan."""

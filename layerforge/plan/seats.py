@@ -162,6 +162,11 @@ class Seats:
             self.seat(unit, tuple(one for one in self.seats[unit] if one != identity))
         self.change(identity, self.pricing.piece(atoms, users) if users else None)
 
+    def tidy_all(self) -> None:
+        """Tidy all layers, the largest first."""
+        for identity in sorted(self.layers, key=lambda one: (-self.layers[one].size, one)):
+            self.tidy(identity, self.layers[identity].atoms)
+
     # Taking a layer apart.
 
     def parts(self, piece: Piece, atoms: int) -> tuple[int, int]:
