@@ -10,14 +10,19 @@ from math import ceil, floor, isinf
 import numpy as np
 
 from layerforge.plan.exact.master import COST, Master
-from layerforge.plan.exact.pricing import Duals, Priced, losses, price
+from layerforge.plan.exact.pricing import Duals, Offer, Priced, losses, price
 from layerforge.plan.exact.proving import Limits
 from layerforge.plan.exact.relaxation import Counts, Flags, Numbers, Relaxation
 from layerforge.plan.floor import floor_of
 from layerforge.plan.problem import Layer, Problem, union
 
-# How many undecided sets of atoms are looked at side by side, and how many layers are taken in at each step.
+# How many undecided sets of atoms are looked at side by side at first, and how many sets times groups at most
+# (some 200 MB). Where sets had to be passed over in a box that is narrow, more are looked at from then on.
 _WIDTH = 2000
+_MOST_CELLS = 2_500_000
+_NARROW = 0.5
+_NARROWING = 0.9
+# How many layers are taken in at each step, beside the best one for each group.
 _OFFERS = 60
 # The box around the best duals: a step that brings most of what it promised lets it grow.
 _FIRST_RADIUS = 0.3
@@ -25,7 +30,9 @@ _LEAST_RADIUS = 0.01
 _GROWTH = 2.0
 _SHRINKING = 0.8
 _FULFILLED = 0.5
-_FAILED = 0.1
+# One that falls so many times as far as it promised to rise lets it shrink. (When every one that failed did,
+# the box was soon too small to get anywhere: 100 functions were bound 1304 MiB after 25 s, and 1325 so.)
+_OVERSHOT = 5.0
 # Where a step in a box as wide promises no more than this part of the cost, it is over.
 _SETTLED = 1e-6
 _WIDE = 10.0
@@ -153,6 +160,7 @@ class _Bounding:
         self._case = case
         self._relaxation = relaxation
         self._radius = _FIRST_RADIUS
+        self._width = _WIDTH
         self._master = Master(relaxation, case.counts)
         self._master.add(case.columns)
         if case.begun is not None:
@@ -193,11 +201,11 @@ class _Bounding:
         if values is None:
             return 0, True
         duals = master.duals(values)
-        priced = price(self._relaxation, duals, width=_WIDTH)
+        priced = price(self._relaxation, duals, width=self._width)
         promised = master.value - self._proved
         reached = float(master.sides @ values) / (1 + priced.excess)
         self.bound = max(self.bound, proven_by(self._relaxation, duals, priced))
-        found = master.add((offer.atoms, offer.users) for offer in priced.offers[:_OFFERS])
+        found = master.add((offer.atoms, offer.users) for offer in _chosen(priced.offers))
         # What is promised is concave: next to nothing in a wide box is next to nothing anywhere.
         settled = priced.complete and self._radius > _WIDE and promised <= _SETTLED * abs(master.value)
         self._move(values, priced, reached=reached, promised=promised, found=found)
@@ -225,17 +233,32 @@ class _Bounding:
         if gained > 0:
             self._proved = reached
             self._master.center = values / (1 + priced.excess)
-        if not priced.complete or gained <= 0 < found or 0 < gained < _FAILED * promised:
+        if not priced.complete and self._radius <= _NARROW:
+            most = _MOST_CELLS // len(self._relaxation.slots)
+            self._width = max(self._width, min(2 * self._width, most))
+        elif not priced.complete or (found and gained <= -_OVERSHOT * promised):
             self._radius *= _SHRINKING
         elif gained > _FULFILLED * promised or not found:
             self._radius *= _GROWTH
+        if priced.complete:
+            self._width = max(_WIDTH, int(self._width * _NARROWING))
         self._radius = min(max(self._radius, _LEAST_RADIUS), 1e6)
 
     def _work(self, priced: Priced) -> int:
-        # As measured with 20 to 100 functions, to a factor of two.
+        # As measured with 12 to 1,000 functions, to a factor of two.
         groups, atoms = self._relaxation.needs.shape
-        pricing = priced.nodes * (3 * int(groups) * int(atoms) + 1500)
-        return pricing + self._master.iterations * (150 * len(self._master.sides) + 20_000) + 5_000_000
+        pricing = priced.nodes * (1000 + 27 * int(groups) * int(atoms) // 100)
+        return pricing + self._master.iterations * (100_000 + 25 * len(self._master.sides)) + 5_000_000
+
+
+def _chosen(offers: Sequence[Offer]) -> list[Offer]:
+    """The best layers, and the best one for each group: the others may all be alike."""
+    chosen = [*offers[:_OFFERS]]
+    if len(offers) > _OFFERS:
+        takes = np.array([offer.users for offer in offers])
+        first = np.argmax(takes, axis=0)
+        chosen += [offers[place] for place in np.unique(first[first >= _OFFERS])]
+    return chosen
 
 
 def proven_by(relaxation: Relaxation, duals: Duals, priced: Priced) -> int:

@@ -32,6 +32,9 @@ _KEPT_COLUMNS = 1500
 _SLOT_STEP = 1.0
 _SPACE_STEP = 0.05
 
+# HiGHS may go round in circles where many duals are as good: then any of them will do. As a rule it takes 12
+# iterations for each row at most, and some hundred in all.
+_STEPS_OF_ROW, _STEPS = 20, 5000
 # Less of a layer is none.
 _TRACE = 1e-6
 
@@ -51,6 +54,7 @@ class Master:
         self._solver.setOptionValue("simplex_strategy", 4)  # primal: new layers leave the basis feasible
         self.center = self._first_center()
         self._add_rows()
+        self._solver.setOptionValue("simplex_iteration_limit", _STEPS_OF_ROW * self._count + _STEPS)
         self.iterations = 0
         self.value = 0.0
         self.shares: dict[bytes, float] = {}
