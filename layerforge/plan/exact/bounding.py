@@ -205,7 +205,7 @@ class _Bounding:
         promised = master.value - self._proved
         reached = float(master.sides @ values) / (1 + priced.excess)
         self.bound = max(self.bound, proven_by(self._relaxation, duals, priced))
-        found = master.add((offer.atoms, offer.users) for offer in _chosen(priced.offers))
+        found = master.add((offer.atoms, offer.users) for offer in chosen(priced.offers))
         # What is promised is concave: next to nothing in a wide box is next to nothing anywhere.
         settled = priced.complete and self._radius > _WIDE and promised <= _SETTLED * abs(master.value)
         self._move(values, priced, reached=reached, promised=promised, found=found)
@@ -251,14 +251,14 @@ class _Bounding:
         return pricing + self._master.iterations * (100_000 + 25 * len(self._master.sides)) + 5_000_000
 
 
-def _chosen(offers: Sequence[Offer]) -> list[Offer]:
-    """The best layers, and the best one for each group: the others may all be alike."""
-    chosen = [*offers[:_OFFERS]]
+def chosen(offers: Sequence[Offer]) -> list[Offer]:
+    """Return the best layers, and the best one for each group: the others may all be alike."""
+    best = [*offers[:_OFFERS]]
     if len(offers) > _OFFERS:
         takes = np.array([offer.users for offer in offers])
         first = np.argmax(takes, axis=0)
-        chosen += [offers[place] for place in np.unique(first[first >= _OFFERS])]
-    return chosen
+        best += [offers[place] for place in np.unique(first[first >= _OFFERS])]
+    return best
 
 
 def proven_by(relaxation: Relaxation, duals: Duals, priced: Priced) -> int:

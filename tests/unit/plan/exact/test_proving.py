@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from layerforge.errors import EXIT_TOOL, ToolError
+from layerforge.plan.exact import bounding
 from layerforge.plan.exact.bounding import proven_by
 from layerforge.plan.exact.choosing import choose_layers
-from layerforge.plan.exact.pricing import Duals, price
+from layerforge.plan.exact.pricing import Duals, Offer, price
 from layerforge.plan.exact.proving import Limits, Proof, prove
 from layerforge.plan.exact.relaxation import Counts, Relaxation
 from layerforge.plan.problem import SCALE, Layer, Problem, Room, bits, cost_of, violations
@@ -23,7 +24,7 @@ from layerforge.plan.solving import Effort, solve
 from layerforge.plan.whatif import state
 from layerforge.project.instance_file import parse_instance
 from tests.plan_checker import check_solution
-from tests.planning_instances import near_cap, scattered
+from tests.planning_instances import near_cap, realistic, scattered
 
 MIB = 1_048_576
 ROOM = 250 * MIB
@@ -233,6 +234,28 @@ def test_a_proof_for_few_functions_comes_to_an_end() -> None:
     """What may be lost by rounding is less than what a program that has settled still promises."""
     stated = state(parse_instance(json.dumps(near_cap(10, seed=2)), path="x")).problem
     assert prove(stated, solve(stated), limits=Limits(steps=300)).gap < 0.001
+
+
+def test_a_bound_is_no_worse_where_sets_were_passed_over_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a narrow box does not help, more of them are looked at: eight are not enough here."""
+    made = realistic(20, seed=1, few_slots=True)
+    problem = state(parse_instance(json.dumps(made), path="x")).problem
+    plan = solve(problem, effort=Effort.FAST)
+    usual = prove(problem, plan, limits=Limits(steps=60))
+    monkeypatch.setattr(bounding, "_WIDTH", 8)
+    narrow = prove(problem, plan, limits=Limits(steps=60))
+    assert narrow.lower_bound == pytest.approx(usual.lower_bound, rel=1e-5)
+
+
+def test_each_group_is_offered_its_best_layer() -> None:
+    """The best sixty are taken in, and below them the best for a group that they leave out."""
+    groups = [[True, False]] * 60 + [[True, False], [False, True], [True, True]]
+    offers = [
+        Offer(atoms=np.array([True]), users=np.array(users), gain=float(100 - place), cost=1.0)
+        for place, users in enumerate(groups)
+    ]
+    assert bounding.chosen(offers) == [*offers[:60], offers[61]]
+    assert bounding.chosen(offers[:2]) == offers[:2]
 
 
 def test_a_single_slot_costs_the_copy_that_the_bound_knows_of() -> None:
