@@ -32,9 +32,9 @@ def solve(problem: Problem, *, effort: Effort = Effort.NORMAL) -> tuple[Layer, .
 def _work(problem: Problem, effort: Effort) -> int:
     """How many layers may be looked at: grows faster than the number of functions, up to a bound.
 
-    Measured on 2 cores, in seconds of CPU: 0.05 for 5 functions, 0.6 for 20, 3.8 for 100 and 7.5 for 1,000;
-    ten times as much for the best.
+    Measured on 2 cores, in seconds of CPU: 0.04 for 5 functions, 0.5 for 20, 2.9 for 100 and 5.9 for 1,000,
+    half as much again on another machine; ten times as much for the best.
     """
     functions = len(problem.needs)
-    work = min(240 * functions**3, max(480_000, 1_200 * functions**2), 2_600_000 + 900 * functions)
+    work = min(240 * functions**3, max(480_000, 1_200 * functions**2), 2_600_000 + 1_200 * functions)
     return {Effort.FAST: 0, Effort.NORMAL: work, Effort.BEST: 10 * work}[effort]
