@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -93,9 +94,7 @@ def command(
     The plan is shown, not recorded: `lock` and `build` do that.
     """
     if prove:
-        from layerforge.plan.exact.proving import require_solver
-
-        require_solver()
+        _prepare_solver()
     if what_if is not None:
         from layerforge.commands.whatif import plan_what_if
 
@@ -160,6 +159,16 @@ def _look(project: Project, planned: Planned, *, explain: str | None, diff: str 
         changes=None if diff is None else _compare(project, planned, diff),
         explanation=explanation,
     )
+
+
+def _prepare_solver() -> None:
+    """See to it that there is one, and that it keeps to one core."""
+    from layerforge.plan.exact.proving import require_solver
+
+    # BLAS waits busily on every core for products of matrices that are small here: of two proofs side by side
+    # on two cores, each took three times as long as alone. It asks once, as numpy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    require_solver()
 
 
 def _prove(project: Project, shown: _Shown, progress: Progress) -> Bound:

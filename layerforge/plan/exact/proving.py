@@ -12,7 +12,6 @@ Work is counted in steps, not by a clock: the same bound comes out on a slow mac
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -112,9 +111,6 @@ def bound_below(
 
 def require_solver() -> None:
     """Raise ToolError if HiGHS is not installed."""
-    # BLAS would wait for products of small matrices on every core, busily: of two proofs side by side on two
-    # cores, each took three times as long as alone.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         import highspy
     except ImportError as error:

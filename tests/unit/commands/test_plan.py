@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -69,6 +70,21 @@ def test_a_bad_file_is_one_error(instance: Path, capsys: pytest.CaptureFixture[s
     assert (shown.err, json.loads(shown.out)["error"]["where"]) == ("", "x.json: mu")
     assert cli.run(["plan", "--what-if", "absent.json"]) == 2
     assert "'absent.json' does not exist" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("given", "kept"), [(None, "1"), ("3", "3")])
+def test_a_proof_keeps_to_one_core_unless_told_otherwise(
+    instance: Path, monkeypatch: pytest.MonkeyPatch, given: str | None, kept: str
+) -> None:
+    variable = "OPENBLAS_NUM_THREADS"
+    # Set first, so that it is as before after the test.
+    monkeypatch.setenv(variable, given or "")
+    if given is None:
+        monkeypatch.delenv(variable)
+    assert cli.run(["plan", "--what-if", str(instance), "-q"]) == 0
+    assert os.environ.get(variable) == given
+    assert cli.run(["plan", "--what-if", str(instance), "-q", "--prove"]) == 0
+    assert os.environ[variable] == kept
 
 
 def test_a_proof_is_interrupted_cleanly(instance: Path) -> None:
