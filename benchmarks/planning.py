@@ -25,7 +25,7 @@ from layerforge.plan.solving import Effort, work_of
 from layerforge.plan.whatif import plan_instance, state
 from layerforge.project.instance_file import parse_instance
 from layerforge.report.whatif import instance_document
-from tests.plan_checker import check_document
+from tests.plan_checker import check_document, check_solution
 from tests.planning_instances import MIB, Instance, realistic
 
 # What a plan of the default effort may cost, against the longest search; and the gap that a proof leaves.
@@ -85,6 +85,7 @@ def draw(made: Instance) -> None:
         if share:
             layers = improve(problem, layers, work=int(share * work_of(problem, Effort.NORMAL)))
         points.append((share, time.process_time() - started, cost_of(problem, layers).total / SCALE))
+        check_solution(problem, layers)
     best = min(cost for _, _, cost in points)
     print(
         f"{len(made['functions'])} functions{'':<6}{'of the work':>14}{'seconds':>10}{'MiB':>10}{'ratio':>10}"

@@ -54,17 +54,14 @@ def begin_anew(laying: Laying, seating: Seating, seated_after: int, *, noise: fl
     at last. Costs of change and `most_layers` are not looked at, nor are rivals.
     """
     state = laying.state
-    parts = {1 << atom: users & ~seated_after for atom, users in enumerate(state.pricing.needing)}
-    if not _merge(laying, parts, noise):
+    atoms = [(1 << atom, users & ~seated_after) for atom, users in enumerate(state.pricing.needing)]
+    if not _merge(laying, atoms, noise):
         return False
     # Of what tidying leaves, some may be united again.
     total = state.total
     state.tidy_all()
     if state.total < total:
-        parts = {}
-        for piece in state.layers.values():
-            parts[piece.atoms] = parts.get(piece.atoms, 0) | piece.users
-        if not _merge(laying, parts, 0.0):
+        if not _merge(laying, [(piece.atoms, piece.users) for piece in state.layers.values()], 0.0):
             return False
         state.tidy_all()
     served = _seat(seating, positions(seated_after))
@@ -72,7 +69,7 @@ def begin_anew(laying: Laying, seating: Seating, seated_after: int, *, noise: fl
     return served
 
 
-def _merge(laying: Laying, parts: dict[int, int], noise: float) -> bool:
+def _merge(laying: Laying, parts: Iterable[tuple[int, int]], noise: float) -> bool:
     merged = laying.merge(parts, noise=noise)
     if merged is not None:
         laying.state.begin_with(merged)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from heapq import heapify, heappop, heappush
 
 from layerforge.plan.pieces import Levels, Piece
@@ -46,7 +46,9 @@ class Laying:
             parts[atoms] = parts.get(atoms, 0) | users
         self.work += len(self.state.layers)
         free = self._free_slots(chosen)
-        return _Merging(self, self._pieces(parts), free).run(_NOISE if self.chance() < _NOISY else 0.0)
+        return _Merging(self, self._pieces(parts.items()), free).run(
+            _NOISE if self.chance() < _NOISY else 0.0
+        )
 
     def replace(self, chosen: Sequence[int], pieces: Sequence[Piece]) -> bool:
         """Put pieces in the place of layers; False where a unit has no room for what it then takes."""
@@ -67,15 +69,15 @@ class Laying:
                 return False
         return True
 
-    def merge(self, parts: dict[int, int], *, noise: float) -> list[Piece] | None:
-        """Unite layers (units by atoms), where there are no others; None where slots do not suffice."""
+    def merge(self, parts: Iterable[tuple[int, int]], *, noise: float) -> list[Piece] | None:
+        """Unite layers (atoms, units) where there are no others; None where slots do not suffice."""
         units = self.state.units
         return _Merging(self, self._pieces(parts), units.by_slots, units.room).run(noise)
 
-    def _pieces(self, parts: dict[int, int]) -> list[Piece]:
+    def _pieces(self, parts: Iterable[tuple[int, int]]) -> list[Piece]:
         """Parts as layers; what may not share one, as it is kept apart, becomes several."""
         split: dict[int, int] = {}
-        for atoms, users in parts.items():
+        for atoms, users in parts:
             may = not users & ~self.pricing.carriers(atoms)
             for held in (atoms,) if may else (1 << atom for atom in bits(atoms)):
                 split[held] = split.get(held, 0) | users

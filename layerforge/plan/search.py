@@ -33,11 +33,11 @@ _HOT, _HALF, _WARM, _COLD = 4.0, 2.0, 1.0, 0.01
 # There is, where so much may be looked at for each unit.
 _ENOUGH = 20_000
 # Then this part of the work goes into merging atoms again and again, with chance moving the order by up to
-# `_WILD`: some 30 plans of 100 functions, the best of which cost 2 to 4 % less than without chance.
+# `_WILD`: 20 to 50 plans of 100 functions, the best of which cost up to 6 % less than without chance.
 _MERGING, _WILD = 0.15, 0.6
 # The best of them are begun with, so many, each with so much of the work, and the best that comes out is gone
-# on with: plans of 40 to 100 functions cost 1 to 2 % less than by going straight on from one, which may get
-# stuck after a fifth.
+# on with: plans of 40 to 100 functions cost 0.5 % less than by going straight on from one, on average over
+# seven instances and four seeds (0.1 % more to 1.0 % less).
 _TRIES, _SHARE = 4, 0.12
 # Share of the steps that lay layers out anew (at 0 plans cost 1 to 3 % more where slots are few).
 _LAYING = 0.3
@@ -133,13 +133,14 @@ class _Search:
         # What is close to the plan before is not found by merging, nor are few layers.
         if self.problem.previous is not None or self.problem.most_layers is not None:
             return found
-        few = sum(1 << unit for unit, slots in enumerate(self.units.slots) if slots < MANY_SLOTS)
+        few = union(mask for slots, mask in self.units.by_slots if slots < MANY_SLOTS)
+        everybody = range(len(self.units.needs))
         seated_after = 0
         while self._done() < work:
             self.steps += 1
             noise = self.chance() * _WILD
             served = begin_anew(self.laying, self.seating, seated_after, noise=noise)
-            if served and not self._rivals_meet(range(len(self.units.needs))):
+            if served and not (self.rivals and self._rivals_meet(everybody)):
                 found.append((state.total, [*state.layers.values()]))
             seated_after ^= few
         return sorted(found, key=lambda one: one[0])
@@ -147,8 +148,7 @@ class _Search:
     def _settle_start(self) -> bool:
         """Whether the plan that is given holds for units as it does for functions."""
         state = self.state
-        for identity in list(state.layers):
-            state.tidy(identity, state.layers[identity].atoms)
+        state.tidy_all()
         everybody = range(len(self.units.needs))
         state.settle()
         return all(state.carried(unit) <= self.units.room[unit] for unit in everybody)
@@ -158,12 +158,12 @@ class _Search:
         most = self.problem.most_layers
         if most is not None and len(self.state.layers) > most:
             return False
-        return not self.rivals or not self._rivals_meet(self.state.changed_units())
+        return not (self.rivals and self._rivals_meet(self.state.changed_units()))
 
     def _rivals_meet(self, units: Iterable[int]) -> bool:
         """Whether one of the units holds what it may not hold together."""
         layers = self.state.layers
-        for unit in units if self.rivals else ():
+        for unit in units:
             held = union(layers[one].atoms for one in self.state.seats[unit])
             if any(self.rivals[atom] & held for atom in positions(held)):
                 return True

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from layerforge.errors import EXIT_TOOL, ToolError
 from layerforge.plan.exact import bounding
-from layerforge.plan.exact.bounding import proven_by
 from layerforge.plan.exact.choosing import choose_layers
 from layerforge.plan.exact.pricing import Duals, Offer, price
 from layerforge.plan.exact.proving import Limits, Proof, prove
@@ -150,7 +149,9 @@ def test_a_bound_holds_whatever_duals_the_solver_returns(problem: Problem, data:
         counts=Counts.any(atoms),
     )
     for width in (1, 2000):
-        assert proven_by(relaxation, duals, price(relaxation, duals, width=width)) <= least_cost(problem)
+        assert bounding.proven_by(relaxation, duals, price(relaxation, duals, width=width)) <= least_cost(
+            problem
+        )
 
 
 def gain_and_cost(relaxation: Relaxation, duals: Duals, atoms: list[int]) -> tuple[float, float]:
