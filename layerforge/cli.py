@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -117,16 +118,13 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         output.interrupted()
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader (head, less) has left; there is nobody to tell.
-        sys.stderr.close()
-        return EXIT_OK
     except OSError as error:
         expected = as_expected(error)
         if expected is None:
             output.bug()
             return EXIT_BUG
         _tell(output, expected)
+        _give_up_unwritten()
         return expected.exit_code
     except Exception:  # noqa: BLE001 - the boundary: a bug is shown whole, never swallowed
         output.bug()
@@ -140,6 +138,14 @@ def _tell(output: Output, error: LayerforgeError) -> None:
     except OSError:
         # It is stdout that takes nothing more, and with --json errors go there.
         Output(no_color=output.no_color).error(error)
+
+
+def _give_up_unwritten() -> None:
+    """Send what stdout did not take to /dev/null: Python tries again at exit, and would end with 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _on_terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

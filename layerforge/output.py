@@ -230,6 +230,8 @@ def _print_json(document: dict[str, Any]) -> None:
         # The locale cannot spell it, or a file name is no text at all: JSON's own escapes can.
         text = json.dumps(document, indent=2)
     sys.stdout.write(f"{text}\n")
+    # While there is still somebody to tell that it cannot be written.
+    sys.stdout.flush()
 
 
 def _amount(amount: int, unit: str) -> str:
