@@ -9,19 +9,14 @@ from math import ceil, floor, isinf
 
 import numpy as np
 
-from layerforge.plan.exact.master import COST, Master
+from layerforge.plan.exact.ascent import Ascent
+from layerforge.plan.exact.master import Master
 from layerforge.plan.exact.pricing import Duals, Offer, Priced, losses, price
 from layerforge.plan.exact.proving import Limits
 from layerforge.plan.exact.relaxation import Counts, Flags, Numbers, Relaxation
 from layerforge.plan.floor import floor_of
 from layerforge.plan.problem import Layer, Problem, union
 
-# How many undecided sets of atoms are looked at side by side at first, and how many sets times groups at most
-# (some 200 MB). Where sets had to be passed over in a box that is narrow, more are looked at from then on.
-_WIDTH = 2000
-_MOST_CELLS = 2_500_000
-_NARROW = 0.5
-_NARROWING = 0.9
 # How many layers are taken in at each step, beside the best one for each group.
 _OFFERS = 60
 # The box around the best duals: a step that brings most of what it promised lets it grow.
@@ -36,6 +31,13 @@ _OVERSHOT = 5.0
 # Where a step in a box as wide promises no more than this part of the cost, it is over.
 _SETTLED = 1e-6
 _WIDE = 10.0
+# From so many needs on, all time goes into climbing, and below that in proportion; no less than this part of
+# it is worth it.
+_ONLY_CLIMBING = 3000
+_LEAST_CLIMBING = 0.1
+# How often the duals are priced on the way, and what part of its cost a layer may gain then.
+_STOPS = 8
+_CONTENT = 0.002
 # A count is whole if it is no farther than this from a whole number.
 _WHOLE = 0.01
 # What it takes to write the program of a case down, in the unit of `Limits.work`.
@@ -66,6 +68,7 @@ def bound_cost(
     if relaxation is None:
         return Bounded(bound=min(bound, cost), steps=0)
     tree = _Tree(relaxation, start, bound, cost=cost, limits=limits, progress=progress)
+    tree.climb()
     tree.grow()
     return Bounded(
         bound=min(tree.bound, cost),
@@ -111,6 +114,36 @@ class _Tree:
         """What no plan falls below, in any case."""
         return min([self._done, *(case.bound for case in self._open)])
 
+    def climb(self) -> None:
+        """Where there are many needs, begin with duals from an `Ascent`; with very many, that has to do."""
+        budget = self._work * min(1.0, float(self._relaxation.needs.sum()) / _ONLY_CLIMBING)
+        if budget < self._work * _LEAST_CLIMBING:
+            return
+        (case,) = self._open
+        ascent = Ascent(self._relaxation, (atoms for atoms, _ in case.columns))
+        spent, best = 0, 0
+        for stop in range(1, _STOPS + 1):
+            while spent < budget * stop / _STOPS:
+                before = ascent.work
+                ascent.climb(min(1.0, spent / budget))
+                spent += ascent.work - before
+            scale = ascent.scale()
+            priced = price(self._relaxation, ascent.duals(scale), least=_CONTENT)
+            spent += priced.cells
+            proven = proven_by(self._relaxation, ascent.duals(scale), priced)
+            if proven >= best:
+                best, scale = proven, scale * (1 + priced.excess)
+                case = replace(
+                    case,
+                    bound=max(case.bound, best),
+                    begun=ascent.duals(scale),
+                    columns=(*self._open[0].columns, *ascent.layers(scale)),
+                )
+            ascent.add(offer.atoms for offer in chosen(priced.offers))
+            self._progress(1 - case.bound / self._cost)
+        self._work -= spent
+        self._open = [case]
+
     def grow(self) -> None:
         """Bound the case with the least bound, and divide it, as long as that is a gain and work is left."""
         while self.steps > 0 and self._work > 0 and self.bound < self._done:
@@ -143,13 +176,13 @@ class _Tree:
 class _Case:
     """Plans with such counts, a bound of what they cost, and where to begin to raise it.
 
-    `begun`: the center of the program of the case that this one is part of, and its duals of counts in MiB.
+    `begun`: duals at which no layer gains, those of a case that this one is part of.
     """
 
     bound: int
     counts: Counts
     columns: tuple[tuple[Flags, Flags], ...]
-    begun: tuple[Numbers, Numbers] | None = None
+    begun: Duals | None = None
 
 
 class _Bounding:
@@ -160,11 +193,10 @@ class _Bounding:
         self._case = case
         self._relaxation = relaxation
         self._radius = _FIRST_RADIUS
-        self._width = _WIDTH
         self._master = Master(relaxation, case.counts)
         self._master.add(case.columns)
         if case.begun is not None:
-            self._master.begin_at(*case.begun)
+            self._master.begin_at(case.begun)
         # What the center proves, in MiB; it is feasible.
         self._proved = float(self._master.sides @ self._master.center)
 
@@ -183,7 +215,7 @@ class _Bounding:
             (np.frombuffer(atoms, dtype=bool), np.frombuffer(users, dtype=bool))
             for atoms, users in master.columns
         )
-        begun = master.center, master.duals(master.center).copies / COST
+        begun = master.duals(master.center)
         return tuple(
             _Case(
                 bound=self.bound,
@@ -201,7 +233,7 @@ class _Bounding:
         if values is None:
             return 0, True
         duals = master.duals(values)
-        priced = price(self._relaxation, duals, width=self._width)
+        priced = price(self._relaxation, duals)
         promised = master.value - self._proved
         reached = float(master.sides @ values) / (1 + priced.excess)
         self.bound = max(self.bound, proven_by(self._relaxation, duals, priced))
@@ -233,22 +265,15 @@ class _Bounding:
         if gained > 0:
             self._proved = reached
             self._master.center = values / (1 + priced.excess)
-        if not priced.complete and self._radius <= _NARROW:
-            most = _MOST_CELLS // len(self._relaxation.slots)
-            self._width = max(self._width, min(2 * self._width, most))
-        elif not priced.complete or (found and gained <= -_OVERSHOT * promised):
+        if not priced.complete or (found and gained <= -_OVERSHOT * promised):
             self._radius *= _SHRINKING
         elif gained > _FULFILLED * promised or not found:
             self._radius *= _GROWTH
-        if priced.complete:
-            self._width = max(_WIDTH, int(self._width * _NARROWING))
         self._radius = min(max(self._radius, _LEAST_RADIUS), 1e6)
 
     def _work(self, priced: Priced) -> int:
         # As measured with 12 to 1,000 functions, to a factor of two.
-        groups, atoms = self._relaxation.needs.shape
-        pricing = priced.nodes * (1000 + 27 * int(groups) * int(atoms) // 100)
-        return pricing + self._master.iterations * (100_000 + 25 * len(self._master.sides)) + 5_000_000
+        return priced.cells + self._master.iterations * (100_000 + 25 * len(self._master.sides)) + 5_000_000
 
 
 def chosen(offers: Sequence[Offer]) -> list[Offer]:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from layerforge.plan.exact.highs import INFINITY, Solver
 from layerforge.plan.exact.pricing import Duals
-from layerforge.plan.exact.relaxation import Counts, Flags, Numbers, Relaxation
+from layerforge.plan.exact.relaxation import Counts, Flags, Numbers, Places, Relaxation
 from layerforge.plan.problem import SCALE
 
 MIB = float(2**20)
@@ -37,8 +37,6 @@ _SPACE_STEP = 0.05
 _STEPS_OF_ROW, _STEPS = 20, 5000
 # Less of a layer is none.
 _TRACE = 1e-6
-
-Places = npt.NDArray[np.intp]
 
 
 class Master:
@@ -79,11 +77,18 @@ class Master:
             counts=self.counts,
         )
 
-    def begin_at(self, center: Numbers, copies: Numbers) -> None:
-        """Take the center of another program, with other counts; `copies` are its duals of these, in MiB."""
-        self.center[: self._least_row] = center[: self._least_row]
-        self.center[self._least_row : self._most_row] = np.maximum(copies[self._at_least], 0.0)
-        self.center[self._most_row :] = np.maximum(-copies[self._at_most], 0.0)
+    def begin_at(self, duals: Duals) -> None:
+        """Make duals, which may be those of a program with other counts, the center."""
+        self.center = np.concatenate(
+            [
+                duals.worth[self._need_groups, self._need_atoms] / COST,
+                duals.slot[~self.relaxation.single] / COST,
+                duals.space / SCALE,
+                duals.worth[self.relaxation.single].sum(axis=1) / COST,
+                np.maximum(duals.copies[self._at_least], 0.0) / COST,
+                np.maximum(-duals.copies[self._at_most], 0.0) / COST,
+            ]
+        )
 
     def add(self, layers: Iterable[tuple[Flags, Flags]]) -> int:
         """Take layers into the program, as (atoms, groups); return how many were unknown."""

@@ -4,21 +4,27 @@ Duals say what it is worth that a group finds a needed atom in a layer, and what
 gains what it is worth to its users less what it costs; given its atoms, each group takes it exactly
 where it gains from that. Where no layer gains, the duals prove a bound.
 
-Atoms are decided on by falling size, all undecided sets side by side. Such a set is given up where
-even all atoms that are left cannot make it gain. For that, what storing an atom costs is shared out among
-the groups that may still take part, in proportion to its worth to them, and each counts what it gains by
-itself. Any shares bound what they gain together, so groups that cannot gain give back what they were
-charged beyond that, and the others bear it: half as many sets are looked at then. An atom that is worth
-less than it costs, to all who may still take part, is left out.
+Atoms are decided on by falling size, depth first, a batch of undecided sets at a time, each with the groups
+only that may gain from any of them. A set is given up where even all atoms that are left cannot make it
+gain enough. For that, what storing an atom costs is shared out among the groups that may still take part,
+in proportion to its worth to them, and each counts what it gains by itself. Any shares bound what they gain
+together, so groups that cannot gain give back what they were charged beyond that, and the others bear it:
+half as many sets are looked at then.
+
+A group that gains much will take the layer, and carry what it does not need of it. So an atom is charged
+with that too, up to what it still gains, and the group is paid as much in case it does not take the layer:
+-e x y <= t (1 - x - y) for x, y of 0 or 1 and t of 0 to e, where x is whether the atom is in the layer, and y
+whether the group takes it. (A fifth to an eighth of the sets are left at 1,000 functions.) An atom that is
+worth less than it costs, to all who may still take part, is left out.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from layerforge.plan.exact.relaxation import EXACT, Counts, Flags, Numbers, Relaxation
+from layerforge.plan.exact.relaxation import EXACT, Counts, Flags, Numbers, Places, Relaxation
 
 _SAFETY = 1e-9
 # What adding up some thousand numbers that are not whole may lose, as a part of the largest sum. (Where more
@@ -28,6 +34,20 @@ _ROUNDING = 1e-12
 # the atoms of 12 groups takes 700 ms and is not complete.
 _FEW = 14
 _NOTHING = 1e-9
+# How many groups of sets are looked at at a time, and at least how many sets. (With all sets of 719 groups
+# side by side, 20 s instead of 8; with 1,000, 5 s instead of 3.)
+_BATCH = 60_000
+_LEAST_BATCH = 100
+# Groups that gain from none of the sets are left out where this is what stays of them, or less.
+_FEWER = 0.8
+# What part of its gain a group stakes on taking the layer: 0.5 to 0.7 leave the fewest sets.
+_OF_GAIN = 0.6
+# Where more layers gain than this, only those are looked for that gain so much of what the best one does.
+_ENOUGH = 1000
+_ALIKE = 0.6
+# After some three seconds, one becomes impatient; and content with this part of the cost, for a beginning.
+_PATIENCE = 3_000_000_000
+_FIRST_LEAST = 0.001
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,19 +94,24 @@ class Offer:
 class Priced:
     """`offers`, best first. `excess`: no layer gains more than this part of its cost.
 
-    `complete`: no set was passed over for there being too many. `nodes`: how many sets were looked at.
+    `complete`: nothing was passed over that gains more than what is offered. `cells`: how many groups of
+    how many sets were looked at, times the atoms that were left.
     """
 
     offers: tuple[Offer, ...]
     excess: float
     complete: bool
-    nodes: int
+    cells: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Sets:
     """Sets of atoms, a row each: what each group gains so far, and who can take part no more."""
 
+    atom: int
+    """The next one to be decided."""
+    groups: Places
+    """Those that the columns are of: all others gain from none of these sets."""
     chosen: Flags
     gains: Numbers
     closed: Flags
@@ -94,79 +119,165 @@ class _Sets:
     paid: Numbers
     """What it costs, less what it is worth that there is such a layer (`Duals.copies`)."""
 
-    def only(self, rows: Flags) -> _Sets:
-        return _Sets(
-            self.chosen[rows], self.gains[rows], self.closed[rows], self.costs[rows], self.paid[rows]
+    def only(self, rows: Flags | Places | slice) -> _Sets:
+        return replace(
+            self,
+            chosen=self.chosen[rows],
+            gains=self.gains[rows],
+            closed=self.closed[rows],
+            costs=self.costs[rows],
+            paid=self.paid[rows],
+        )
+
+    def among(self, columns: Flags) -> _Sets:
+        """The same, of some of the groups."""
+        return replace(
+            self,
+            groups=self.groups[columns],
+            gains=self.gains[:, columns],
+            closed=self.closed[:, columns],
         )
 
 
-def price(relaxation: Relaxation, duals: Duals, *, width: int) -> Priced:
-    """Return the layers that gain.
+def price(relaxation: Relaxation, duals: Duals, *, least: float = 0.0, patience: int = _PATIENCE) -> Priced:
+    """Return layers that gain: all, unless there are many, and then those that gain most of their cost.
 
-    No more than `width` undecided sets are kept; the most promising, if there are more. Duals so large
-    that sums of them are not exact prove nothing: `excess` is infinite then.
+    What gains no more than the part `least` of its cost is not looked for. After `patience` cells that part
+    rises, and again after as many. Duals so large that sums of them are not exact prove nothing: `excess` is
+    infinite then.
     """
     gains = _gains(relaxation, duals)
     paid = float(duals.slot.sum() + relaxation.stored.sum() + relaxation.layer)
     largest = float(np.abs(gains).sum() + np.abs(duals.copies).sum()) + paid
     # Not `largest >= EXACT`: that is false of what is no number.
     if not largest < EXACT:
-        return Priced(offers=(), excess=float("inf"), complete=False, nodes=0)
+        return Priced(offers=(), excess=float("inf"), complete=False, cells=0)
     if len(relaxation.slots) <= min(_FEW, len(relaxation.atoms)):
         return _price_by_groups(relaxation, duals, gains, largest)
-    return _price_by_atoms(relaxation, duals, gains, largest, width)
+    branching = _Branching(relaxation, duals, gains, largest, least=least, patience=patience)
+    return branching.priced()
 
 
-def _price_by_atoms(
-    relaxation: Relaxation, duals: Duals, gains: Numbers, largest: float, width: int
-) -> Priced:
-    """Branch on atoms."""
-    required = relaxation.needs & relaxation.single[:, None]
-    prices = relaxation.stored - duals.copies[:-1]
-    sets = _nothing_decided(relaxation, duals)
-    passed = 0.0
-    nodes = 0
-    for atom in range(len(relaxation.atoms)):
-        nodes += len(sets.costs)
-        worth = np.maximum(gains[:, atom:], 0.0)
-        bounds, paying = _bounds(sets, worth, prices[atom:], required[:, atom])
-        kept, dropped = _keep_best(sets.costs, bounds + _SAFETY * largest, width)
-        passed = max(passed, dropped)
-        without = sets.only(kept)
-        added = _with_atom(without.only(paying[kept]), atom, gains[:, atom], relaxation, prices)
-        without.closed |= required[:, atom]
-        sets = _joined(added, without)
-    offers = _offers(sets)
-    # Another choice of users may gain less and yet more of its cost: so without what users carry in excess.
-    parts = (float(np.nextafter(offer.gain / offer.cost, np.inf)) for offer in offers if offer.cost)
-    excess = max([passed, *parts], default=0.0)
-    if any(offer.gain > 0 and not offer.cost for offer in offers):
-        excess = float("inf")
-    return Priced(offers=offers, excess=max(0.0, excess), complete=not passed, nodes=nodes)
+class _Branching:
+    """Pricing by branching on atoms, and what it knows so far."""
 
+    def __init__(
+        self,
+        relaxation: Relaxation,
+        duals: Duals,
+        gains: Numbers,
+        largest: float,
+        *,
+        least: float,
+        patience: int,
+    ) -> None:
+        self._relaxation = relaxation
+        self._gains = gains
+        self._worth = np.maximum(gains, 0.0)
+        self._carried = np.maximum(-gains, 0.0)
+        self._prices = relaxation.stored - duals.copies[:-1]
+        self._required = relaxation.needs & relaxation.single[:, None]
+        # Who may be lost by an atom that is to be decided yet, or by one that comes before.
+        closing = relaxation.barred | self._required
+        self._closes = np.flip(np.maximum.accumulate(np.flip(closing, axis=1), axis=1), axis=1)
+        self._margin = _SAFETY * largest
+        # No less than this part of its cost is looked for; it was raised, out of impatience, up to `_passed`.
+        self._least = least
+        self._passed = least
+        self._patience = patience
+        self._found: list[Offer] = []
+        # What the best one found gains, as a part of its cost.
+        self._best = 0.0
+        self._cells = 0
+        self._stack = [
+            _Sets(
+                atom=0,
+                groups=np.arange(len(relaxation.slots)),
+                chosen=np.zeros((1, len(relaxation.atoms)), dtype=bool),
+                gains=-np.where(relaxation.single, 0.0, duals.slot)[None, :],
+                closed=np.zeros((1, len(relaxation.slots)), dtype=bool),
+                costs=np.array([relaxation.layer]),
+                paid=np.array([relaxation.layer - duals.copies[-1]]),
+            )
+        ]
 
-def _nothing_decided(relaxation: Relaxation, duals: Duals) -> _Sets:
-    return _Sets(
-        chosen=np.zeros((1, len(relaxation.atoms)), dtype=bool),
-        gains=-np.where(relaxation.single, 0.0, duals.slot)[None, :],
-        closed=np.zeros((1, len(relaxation.slots)), dtype=bool),
-        costs=np.array([relaxation.layer]),
-        paid=np.array([relaxation.layer - duals.copies[-1]]),
-    )
+    def priced(self) -> Priced:
+        """Look at all sets."""
+        while self._stack:
+            sets = self._stack.pop()
+            while len(sets.costs):
+                if sets.atom == len(self._prices):
+                    self._take(sets)
+                    break
+                most = max(_LEAST_BATCH, _BATCH // max(1, len(sets.groups)))
+                if len(sets.costs) > most:
+                    # Halves, so that those that have most decisions in common stay together.
+                    half = len(sets.costs) // 2
+                    self._stack.append(sets.only(slice(half, None)))
+                    sets = sets.only(slice(half))
+                sets = self._decided(sets)
+        offers = tuple(sorted(self._found, key=lambda offer: (-offer.gain, offer.atoms.tolist())))
+        # Another choice of users may gain less and yet more of its cost: so without what users carry.
+        excess = max(self._best, self._passed)
+        if any(offer.gain > 0 and not offer.cost for offer in offers):
+            excess = float("inf")
+        return Priced(offers=offers, excess=excess, complete=self._passed <= self._best, cells=self._cells)
 
-
-def _offers(sets: _Sets) -> tuple[Offer, ...]:
-    """Sets that gain, with all groups that gain from them, best first."""
-    totals = np.where(sets.closed, 0.0, np.maximum(sets.gains, 0.0)).sum(axis=1) - sets.paid
-    rows = (totals > 0) & sets.chosen.any(axis=1)
-    found = sets.only(rows)
-    offers = [
-        Offer(atoms=chosen, users=(gained > 0) & ~closed, gain=float(total), cost=float(cost))
-        for chosen, gained, closed, total, cost in zip(
-            found.chosen, found.gains, found.closed, totals[rows], found.costs, strict=True
+    def _decided(self, sets: _Sets) -> _Sets:
+        """Return the sets that may gain enough, with the next atom and without it, one after the other."""
+        atom = sets.atom
+        self._count(sets)
+        worth = self._worth[sets.groups, atom:]
+        alive = ((sets.gains + worth.sum(axis=1) > 0) & ~sets.closed).any(axis=0)
+        if alive.sum() < _FEWER * len(alive):
+            sets, worth = sets.among(alive), worth[alive]
+        carried = self._carried[sets.groups, atom:]
+        required = self._required[sets.groups, atom]
+        bounds, paying = _bounds(
+            sets,
+            worth,
+            carried,
+            self._prices[atom:],
+            required=required,
+            lasting=~self._closes[sets.groups, atom],
         )
-    ]
-    return tuple(sorted(offers, key=lambda offer: (-offer.gain, offer.atoms.tolist())))
+        rows = np.flatnonzero(bounds + self._margin > self._least * sets.costs)
+        paying = paying[rows]
+        # Each set without the atom, behind the same set with it.
+        doubled = np.repeat(rows, 1 + paying)
+        added = np.zeros(len(doubled), dtype=bool)
+        added[np.flatnonzero(np.append(True, doubled[1:] != doubled[:-1])[: len(doubled)])] = True
+        added &= np.repeat(paying, 1 + paying)
+        sets = sets.only(doubled)
+        barred = self._relaxation.barred[sets.groups, atom]
+        sets.chosen[added, atom] = True
+        sets.gains[added] += self._gains[sets.groups, atom]
+        sets.costs[added] += self._relaxation.stored[atom]
+        sets.paid[added] += self._prices[atom]
+        sets.closed |= np.where(added[:, None], barred, required)
+        sets.atom = atom + 1
+        return sets
+
+    def _count(self, sets: _Sets) -> None:
+        before = self._cells // self._patience
+        self._cells += len(sets.costs) * len(sets.groups) * (len(self._prices) - sets.atom)
+        if self._cells // self._patience > before:
+            self._least = max(_FIRST_LEAST, 2 * self._least)
+            self._passed = max(self._passed, self._least)
+
+    def _take(self, sets: _Sets) -> None:
+        """Offer sets that gain, with all groups that gain from them."""
+        totals = np.where(sets.closed, 0.0, np.maximum(sets.gains, 0.0)).sum(axis=1) - sets.paid
+        for row in np.flatnonzero((totals > self._least * sets.costs) & sets.chosen.any(axis=1)):
+            gain, cost = float(totals[row]), float(sets.costs[row])
+            users = np.zeros(len(self._relaxation.slots), dtype=bool)
+            users[sets.groups[(sets.gains[row] > 0) & ~sets.closed[row]]] = True
+            self._found.append(Offer(atoms=sets.chosen[row], users=users, gain=gain, cost=cost))
+            if cost:
+                self._best = max(self._best, float(np.nextafter(gain / cost, np.inf)))
+        if len(self._found) > _ENOUGH:
+            # Nothing is lost by that: the best that was found gains more.
+            self._least = max(self._least, _ALIKE * self._best)
 
 
 def _price_by_groups(relaxation: Relaxation, duals: Duals, gains: Numbers, largest: float) -> Priced:
@@ -205,7 +316,7 @@ def _price_by_groups(relaxation: Relaxation, duals: Duals, gains: Numbers, large
         least = relaxation.layer + relaxation.stored.min()
         lost = 2 * _ROUNDING * largest / least if least > 0 else float("inf")
         excess = float(np.nextafter(excess + lost, np.inf))
-    return Priced(offers=offers, excess=excess, complete=True, nodes=len(users))
+    return Priced(offers=offers, excess=excess, complete=True, cells=users.size * len(worth[0]))
 
 
 def losses(relaxation: Relaxation, duals: Duals, sets: Flags) -> Numbers:
@@ -224,10 +335,13 @@ def _gains(relaxation: Relaxation, duals: Duals) -> Numbers:
     return np.where(relaxation.needs, duals.worth, -carried)
 
 
-def _bounds(sets: _Sets, worth: Numbers, prices: Numbers, required: Flags) -> tuple[Numbers, Flags]:
+def _bounds(
+    sets: _Sets, worth: Numbers, carried: Numbers, prices: Numbers, *, required: Flags, lasting: Flags
+) -> tuple[Numbers, Flags]:
     """What each set can gain at most, with any of the atoms that are left; and where the first may pay.
 
-    `worth` and `prices` are of these atoms, `required` is of the first.
+    `worth`, `carried` (what carrying it costs) and `prices` are of these atoms, `required` is of the first.
+    `lasting` groups cannot be lost by any of them.
     """
     most = sets.gains + worth.sum(axis=1)
     alive = (most > 0) & ~sets.closed
@@ -240,45 +354,37 @@ def _bounds(sets: _Sets, worth: Numbers, prices: Numbers, required: Flags) -> tu
     losing = alive & (charged >= most)
     borne = np.where(losing, most / np.maximum(charged, _NOTHING), 0.0)
     gaining = alive & ~losing
-    rest = stored - (borne @ worth) * part
-    rest_part = np.minimum(1.0, np.maximum(rest, 0.0) / np.maximum(gaining @ worth, _NOTHING))
-    best = np.where(gaining, most - rest_part @ worth.T, 0.0)
-    bounds: Numbers = np.maximum(best, 0.0).sum(axis=1) - sets.paid - np.minimum(prices, 0.0).sum()
+    rest = np.maximum(stored - (borne @ worth) * part, 0.0)
+    gained = gaining @ worth
+    best = _left(most, gaining, rest, gained, worth)
+    beside = sets.paid + np.minimum(prices, 0.0).sum()
+    bounds: Numbers = best.sum(axis=1) - beside
+    rows = np.flatnonzero(bounds > 0)
+    if len(rows):
+        bonus, extra = _charged_for_excess(best[rows], gained[rows] - rest[rows], carried)
+        left = _left(most[rows], gaining[rows], rest[rows] + extra, gained[rows], worth)
+        closer = np.maximum(left, bonus).sum(axis=1) - beside[rows]
+        bounds[rows] = np.minimum(bounds[rows], closer)
+    # Who gains whatever comes will carry it.
+    certain = (sets.gains > carried.sum(axis=1)) & ~sets.closed & lasting
+    costs = (prices[0] + certain @ carried[:, 0]) * (1 - _SAFETY)
     # Groups with one slot are lost without an atom that they need, whatever that one is worth.
-    pays = (total[:, 0] * (1 + _SAFETY) > prices[0]) | (alive & required).any(axis=1)
+    pays = (total[:, 0] > costs) | (alive & required).any(axis=1)
     return bounds, pays
 
 
-def _keep_best(costs: Numbers, bounds: Numbers, width: int) -> tuple[Flags, float]:
-    """Return the sets that may gain enough, and what part of its cost one that is passed over could gain."""
-    rows = bounds > 0
-    if rows.sum() <= width:
-        return rows, 0.0
-    kept = np.zeros(len(rows), dtype=bool)
-    kept[np.argsort(-bounds, kind="stable")[:width]] = True
-    dropped = rows & ~kept
-    with np.errstate(divide="ignore"):
-        parts = np.maximum(bounds[dropped], 1.0) / costs[dropped]
-    return kept, float(np.nextafter(parts.max(), np.inf))
+def _left(most: Numbers, gaining: Flags, rest: Numbers, gained: Numbers, worth: Numbers) -> Numbers:
+    """What is left to each of the gaining groups once they have borne the rest."""
+    part = np.minimum(1.0, rest / np.maximum(gained, _NOTHING))
+    left: Numbers = np.where(gaining, np.maximum(most - part @ worth.T, 0.0), 0.0)
+    return left
 
 
-def _with_atom(sets: _Sets, atom: int, gains: Numbers, relaxation: Relaxation, prices: Numbers) -> _Sets:
-    chosen = sets.chosen.copy()
-    chosen[:, atom] = True
-    return _Sets(
-        chosen=chosen,
-        gains=sets.gains + gains,
-        closed=sets.closed | relaxation.barred[:, atom],
-        costs=sets.costs + relaxation.stored[atom],
-        paid=sets.paid + prices[atom],
-    )
-
-
-def _joined(first: _Sets, second: _Sets) -> _Sets:
-    return _Sets(
-        chosen=np.vstack([first.chosen, second.chosen]),
-        gains=np.vstack([first.gains, second.gains]),
-        closed=np.vstack([first.closed, second.closed]),
-        costs=np.concatenate([first.costs, second.costs]),
-        paid=np.concatenate([first.paid, second.paid]),
-    )
+def _charged_for_excess(best: Numbers, surplus: Numbers, carried: Numbers) -> tuple[Numbers, Numbers]:
+    """What groups are paid in case that they do not take a layer, and what its atoms are charged for that."""
+    surplus = np.maximum(surplus, 0.0)
+    could = (surplus > 0) @ carried.T
+    part = np.minimum(1.0, _OF_GAIN * best / np.maximum(could, _NOTHING))
+    charges = part @ carried
+    taken = np.minimum(1.0, surplus / np.maximum(charges, _NOTHING))
+    return part * (taken @ carried.T), taken * charges

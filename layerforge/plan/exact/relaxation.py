@@ -25,6 +25,7 @@ from layerforge.plan.problem import Layer, Problem, bits
 
 Numbers = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.intp]
 
 # Sums of whole numbers stay exact in floats below this.
 EXACT = 2**52

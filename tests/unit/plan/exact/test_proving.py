@@ -5,15 +5,16 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from layerforge.errors import EXIT_TOOL, ToolError
-from layerforge.plan.exact import bounding
+from layerforge.plan.exact import bounding, pricing
 from layerforge.plan.exact.choosing import choose_layers
 from layerforge.plan.exact.pricing import Duals, Offer, price
 from layerforge.plan.exact.proving import Limits, Proof, prove
@@ -23,7 +24,7 @@ from layerforge.plan.solving import Effort, solve
 from layerforge.plan.whatif import state
 from layerforge.project.instance_file import parse_instance
 from tests.plan_checker import check_solution
-from tests.planning_instances import near_cap, realistic, scattered
+from tests.planning_instances import Instance, near_cap, realistic, scattered
 
 MIB = 1_048_576
 ROOM = 250 * MIB
@@ -148,10 +149,8 @@ def test_a_bound_holds_whatever_duals_the_solver_returns(problem: Problem, data:
         copies=np.zeros(atoms + 1),
         counts=Counts.any(atoms),
     )
-    for width in (1, 2000):
-        assert bounding.proven_by(relaxation, duals, price(relaxation, duals, width=width)) <= least_cost(
-            problem
-        )
+    for priced in (price(relaxation, duals), price(relaxation, duals, least=0.1, patience=5)):
+        assert bounding.proven_by(relaxation, duals, priced) <= least_cost(problem)
 
 
 def gain_and_cost(relaxation: Relaxation, duals: Duals, atoms: list[int]) -> tuple[float, float]:
@@ -185,16 +184,28 @@ def scattered_duals(relaxation: Relaxation, chance: np.random.Generator) -> Dual
     )
 
 
-@pytest.mark.parametrize("groups", [3, 4, 8])
-def test_no_layer_gains_more_than_is_said_and_the_best_is_found(groups: int) -> None:
+@pytest.mark.parametrize("groups", [3, 4, 8, 12])
+@pytest.mark.parametrize("batch", [1, 60_000])
+def test_no_layer_gains_more_than_is_said_and_the_best_is_found(
+    groups: int, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With more groups than atoms as with fewer: these are looked at in other ways."""
+    monkeypatch.setattr(pricing, "_BATCH", batch)
+    monkeypatch.setattr(pricing, "_LEAST_BATCH", min(batch, 100))
     gaining = 0
     for seed in range(150):
         chance = np.random.default_rng(seed)
+        needs = chance.integers(1, 64, groups).tolist()
+        kept_out = [sum(int(chance.random() < 0.1) << f for f in range(groups)) for _ in range(6)]
         problem = make_problem(
             (chance.integers(1, 80, 6) * MIB).tolist(),
-            chance.integers(1, 64, groups).tolist(),
+            needs,
             slots=chance.choice([1, 2, 3], groups).tolist(),
+            carriers=[
+                (1 << groups) - 1 & ~kept_out[a] | sum((need >> a & 1) << f for f, need in enumerate(needs))
+                for a in range(6)
+            ],
+            excess=int(chance.choice([10, 100, 500])),
         )
         relaxation = Relaxation.of(problem)
         assert relaxation is not None
@@ -202,16 +213,39 @@ def test_no_layer_gains_more_than_is_said_and_the_best_is_found(groups: int) -> 
         atoms = range(len(relaxation.atoms))
         layers = [list(some) for count in atoms for some in combinations(atoms, count + 1)]
         gains = [gain_and_cost(relaxation, duals, layer) for layer in layers]
-        for width in (2, 2000):
-            found = price(relaxation, duals, width=width)
-            assert all(gain <= found.excess * cost * (1 + 1e-12) for gain, cost in gains), (seed, width)
+        for least, patience in ((0.0, 1), (0.0, 200), (0.05, 10**9), (0.0, 10**9)):
+            found = price(relaxation, duals, least=least, patience=patience)
+            assert all(gain <= found.excess * cost * (1 + 1e-12) for gain, cost in gains), (seed, least)
         best = max(gain for gain, _ in gains)
         gaining += best > 0
         assert found.complete
         offered = max((offer.gain for offer in found.offers if offer.users.any()), default=0.0)
         # Layers without users may be offered in place of others that gain by no user.
         assert offered == max(best, 0.0) or duals.copies.clip(0).any(), seed
-    assert 30 < gaining < 130
+    assert 30 < gaining < 145
+
+
+def test_of_many_layers_that_gain_the_best_are_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = make_problem([(a + 10) * MIB for a in range(8)], [0xFF, *(0xFF ^ 1 << a for a in range(8))])
+    relaxation = Relaxation.of(problem)
+    assert relaxation is not None
+    chance = np.random.default_rng(1)
+    worth = np.floor(relaxation.stored * chance.uniform(0.1, 0.3, len(relaxation.atoms)))
+    duals = Duals(
+        worth=np.where(relaxation.needs, worth, 0.0),
+        slot=np.zeros(9),
+        space=np.zeros(9),
+        copies=np.zeros(9),
+        counts=Counts.any(8),
+    )
+    monkeypatch.setattr(pricing, "_BATCH", 1)
+    monkeypatch.setattr(pricing, "_LEAST_BATCH", 1)
+    every = price(relaxation, duals)
+    monkeypatch.setattr(pricing, "_ENOUGH", 5)
+    some = price(relaxation, duals)
+    assert 5 < len(some.offers) < len(every.offers)
+    assert (some.excess, some.complete) == (every.excess, True)
+    assert max(one.gain / one.cost for one in some.offers) == max(one.gain / one.cost for one in every.offers)
 
 
 @pytest.mark.parametrize(
@@ -237,15 +271,53 @@ def test_a_proof_for_few_functions_comes_to_an_end() -> None:
     assert prove(stated, solve(stated), limits=Limits(steps=300)).gap < 0.001
 
 
-def test_a_bound_is_no_worse_where_sets_were_passed_over_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a narrow box does not help, more of them are looked at: eight are not enough here."""
-    made = realistic(20, seed=1, few_slots=True)
+def test_impatience_costs_little_of_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layers are looked for that gain more than a part of their cost, until few enough are left."""
+    made = realistic(40, seed=1)
+    problem = state(parse_instance(json.dumps(made), path="x")).problem
+    plan = solve(problem, effort=Effort.FAST)
+    usual = prove(problem, plan, limits=Limits(steps=40))
+    monkeypatch.setattr(bounding, "price", partial(price, patience=100_000))
+    impatient = prove(problem, plan, limits=Limits(steps=40))
+    assert impatient.lower_bound == pytest.approx(usual.lower_bound, rel=0.02)
+
+
+@pytest.fixture
+def climbing_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounding, "_LEAST_CLIMBING", 0.0)
+    monkeypatch.setattr(bounding, "_ONLY_CLIMBING", 1)
+
+
+@given(problem=problems())
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_plan_is_cheaper_than_the_bound_that_is_climbed_to(climbing_only: None, problem: Problem) -> None:
+    proof = prove(problem, solve(problem), limits=Limits(work=100_000_000))
+    assert proof.lower_bound <= least_cost(problem) <= proof.cost
+
+
+@pytest.mark.parametrize("made", [realistic(20, seed=1, few_slots=True), near_cap(8), scattered(8)])
+def test_climbing_proves_nearly_what_the_linear_program_does(
+    made: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
     problem = state(parse_instance(json.dumps(made), path="x")).problem
     plan = solve(problem, effort=Effort.FAST)
     usual = prove(problem, plan, limits=Limits(steps=60))
-    monkeypatch.setattr(bounding, "_WIDTH", 8)
-    narrow = prove(problem, plan, limits=Limits(steps=60))
-    assert narrow.lower_bound == pytest.approx(usual.lower_bound, rel=1e-5)
+    monkeypatch.setattr(bounding, "_LEAST_CLIMBING", 0.0)
+    monkeypatch.setattr(bounding, "_ONLY_CLIMBING", 1)
+    climbed = prove(problem, plan, limits=Limits(work=3_000_000_000))
+    assert climbed.lower_bound > 0.97 * usual.lower_bound
+
+
+def test_the_linear_program_goes_on_from_where_climbing_came_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = realistic(20, seed=1, few_slots=True)
+    problem = state(parse_instance(json.dumps(made), path="x")).problem
+    plan = solve(problem, effort=Effort.FAST)
+    monkeypatch.setattr(bounding, "_LEAST_CLIMBING", 0.0)
+    monkeypatch.setattr(bounding, "_ONLY_CLIMBING", 10 * sum(map(int.bit_count, problem.needs)))
+    begun = prove(problem, plan, limits=Limits(work=10_000_000_000, steps=3))
+    monkeypatch.setattr(bounding, "_LEAST_CLIMBING", 1.0)
+    usual = prove(problem, plan, limits=Limits(work=10_000_000_000, steps=3))
+    assert begun.lower_bound > 1.05 * usual.lower_bound
 
 
 def test_each_group_is_offered_its_best_layer() -> None:

@@ -1,0 +1,242 @@
+"""Good duals for many groups: uphill on a smooth function of them.
+
+The linear program of `master` has a row for each need: 8,000 for 1,000 functions, where a step of it takes
+a second, and hundreds of them get nowhere. A step here takes 5 ms, and 6,000 of them suffice.
+
+What is climbed is what the duals would prove, less a penalty for every known layer that gains: its cost times
+t * t / (2 m), where it gains the part t of its cost. That is concave, and has slopes. At the top, no known
+layer gains much more than the part m, so no more than that is lost when the duals are scaled down to where
+none does. Steps are those of Adam (Kingma and Ba, 2015): as long for every dual, whatever its slope. They
+grow shorter on the way, and m smaller.
+
+Nothing here has to be exact: any duals prove a bound once they are priced. So all is in MiB and 32 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from layerforge.plan.exact.master import COST, MIB
+from layerforge.plan.exact.pricing import Duals
+from layerforge.plan.exact.relaxation import Counts, Flags, Places, Relaxation
+from layerforge.plan.problem import SCALE
+
+Smalls = npt.NDArray[np.float32]
+
+# How long a step is, as a part of what a dual is at first, and what part of that is left at the end. (0.06
+# climbs too slowly for a minute; with 0.3, 1,000 functions take half a minute to recover from it.)
+_STEP = 0.15
+_LAST = 0.05
+# m: what part of its cost a layer may gain, at first and at the end.
+_FIRST_GAIN, _LAST_GAIN = 0.05, 0.003
+# Adam's memory of slopes and of their squares.
+_SLOPES, _SQUARES = 0.9, 0.99
+_NOTHING = 1e-6
+# A slot is worth about a MiB at first, a byte of space next to nothing.
+_SLOT_STEP, _SPACE_STEP = 1.0, 0.05
+_LEAST_WORTH = 1e-3
+# After so many steps, all known sets of atoms are looked at again, and sets near the best of them; until then
+# only those that are not too far from gaining.
+_SWEEP = 10
+_NEAR = -0.1
+_BEST = 60
+_FLIPS = 2
+_WORTH_KNOWING = -0.1
+_MOST_SETS = 2500
+_KEPT_SETS = 1900
+# Work, in the unit of `Limits.work`: so many cells (a set, a group, an atom) make one, a cell of a flip is as
+# good as so many, and this is what a step takes beside.
+_CELLS = 25
+_CELLS_OF_FLIP = 30
+_WORK_OF_STEP = 300_000
+_MOST_LAYERS = 1500
+_CLOSED = np.float32(-1e9)
+
+
+@dataclass(slots=True)
+class _Known:
+    """Sets of atoms, a row each, what they cost as layers, and which groups take none such."""
+
+    sets: Flags
+    members: Smalls
+    costs: Smalls
+    closed: Flags | None
+
+    def only(self, rows: Flags | Places) -> _Known:
+        closed = None if self.closed is None else self.closed[rows]
+        return _Known(self.sets[rows], self.members[rows], self.costs[rows], closed)
+
+
+class _Adam:
+    """One array of duals, none below 0, and its steps."""
+
+    def __init__(self, values: Smalls, scale: Smalls) -> None:
+        self.values = values
+        self._scale = scale
+        self._slopes = np.zeros_like(values)
+        self._squares = np.zeros_like(values)
+        self._count = 0
+
+    def step(self, slopes: Smalls, length: float) -> None:
+        """Go `length` uphill, as a part of the scale."""
+        scaled = slopes * self._scale
+        self._count += 1
+        self._slopes += (1 - _SLOPES) * (scaled - self._slopes)
+        self._squares += (1 - _SQUARES) * (scaled * scaled - self._squares)
+        mean = self._slopes / np.float32(1 - _SLOPES**self._count)
+        square = self._squares / np.float32(1 - _SQUARES**self._count)
+        self.values += np.float32(length) * self._scale * mean / (np.sqrt(square) + np.float32(_NOTHING))
+        np.maximum(self.values, 0, out=self.values)
+
+
+class Ascent:
+    """Duals, and the sets of atoms that they have to do with."""
+
+    def __init__(self, relaxation: Relaxation, sets: Iterable[Flags]) -> None:
+        self.relaxation = relaxation
+        self.work = 0
+        self._needs = relaxation.needs
+        self._stored = _small(relaxation.stored / COST)
+        self._layer = np.float32(relaxation.layer / COST)
+        self._excess = _small(relaxation.excess / COST)
+        self._foreign = _small(relaxation.foreign / MIB)
+        self._slots = _small(relaxation.slots)
+        self._spare = _small(relaxation.spare / MIB)
+        self._barred = _small(relaxation.barred)
+        self._required = _small(relaxation.needs & relaxation.single[:, None])
+        self._closing = bool(self._barred.any() or self._required.any())
+        groups = len(relaxation.slots)
+        # Every atom is paid for once, in equal parts by those that need it.
+        worth = _small(relaxation.needs * relaxation.stored / relaxation.needs.sum(axis=0) / COST)
+        weight = relaxation.excess.sum(axis=1) / np.maximum(relaxation.foreign.sum(axis=1), 1.0)
+        weight = _small(weight / max(weight.mean(), _NOTHING))
+        self._worth = _Adam(worth, np.maximum(worth, np.float32(_LEAST_WORTH)))
+        self._slot = _Adam(np.zeros(groups, np.float32), np.float32(_SLOT_STEP) * weight)
+        self._space = _Adam(np.zeros(groups, np.float32), np.full(groups, _SPACE_STEP, np.float32))
+        self._sets: dict[bytes, Flags] = {}
+        self.add(sets)
+        self._known = self._near = self._state(np.array(list(self._sets.values())))
+        self._steps = 0
+
+    def add(self, sets: Iterable[Flags]) -> None:
+        """Take sets of atoms in."""
+        for atoms in sets:
+            self._sets.setdefault(atoms.tobytes(), atoms)
+
+    def climb(self, share: float) -> None:
+        """Take a step; `share` tells what part of the way is behind us."""
+        if self._steps % _SWEEP == 0:
+            self._sweep()
+        self._steps += 1
+        penalty = _FIRST_GAIN * (_LAST_GAIN / _FIRST_GAIN) ** share
+        length = _STEP * _LAST**share
+        near, needs = self._near, self._needs
+        gains = self._gains(near)
+        parts = np.maximum(gains, 0).sum(axis=1) / near.costs - 1
+        rows = np.flatnonzero(parts > 0)
+        # How much there is of each layer, and who takes it.
+        taken = (gains[rows] > 0) * (parts[rows] / np.float32(penalty))[:, None]
+        covered = taken.T @ near.members[rows]
+        self._worth.step(np.where(needs, 1 - covered, 0), length)
+        single = self.relaxation.single
+        self._slot.step(np.where(single, 0, taken.sum(axis=0) - self._slots), length)
+        self._space.step((covered * self._foreign).sum(axis=1) - self._spare, length)
+        self._count((len(near.costs) + len(rows)) * needs.size)
+
+    def scale(self) -> float:
+        """Return what the duals have to be divided by, so that no known layer gains."""
+        known = self._state(np.array(list(self._sets.values())))
+        return max(1.0, float((np.maximum(self._gains(known), 0).sum(axis=1) / known.costs).max()))
+
+    def duals(self, scale: float) -> Duals:
+        """Return the duals, divided by `scale`, as whole prices."""
+        relaxation = self.relaxation
+        worth, slot, space = (
+            one.values.astype(float) / scale for one in (self._worth, self._slot, self._space)
+        )
+        return Duals(
+            worth=np.floor(worth * COST) * relaxation.needs,
+            slot=np.ceil(slot * COST) * ~relaxation.single,
+            space=space * SCALE,
+            copies=np.zeros(len(relaxation.atoms) + 1),
+            counts=Counts.any(len(relaxation.atoms)),
+        )
+
+    def layers(self, scale: float) -> list[tuple[Flags, Flags]]:
+        """Return the known layers, as (atoms, groups), that are nearest to gaining at the scaled duals."""
+        known = self._state(np.array(list(self._sets.values())))
+        gains = self._gains(known)
+        parts = np.maximum(gains, 0).sum(axis=1) / known.costs / scale - 1
+        best = np.argsort(-parts, kind="stable")
+        return [
+            (known.sets[row], gains[row] > 0) for row in best[:_MOST_LAYERS] if parts[row] > _WORTH_KNOWING
+        ]
+
+    def _count(self, cells: int) -> None:
+        self.work += cells // _CELLS + _WORK_OF_STEP
+
+    def _sweep(self) -> None:
+        """Look at all known sets, and for more."""
+        self._known = self._state(np.array(list(self._sets.values())))
+        gains = self._gains(self._known)
+        parts = np.maximum(gains, 0).sum(axis=1) / self._known.costs - 1
+        best = np.argsort(-parts, kind="stable")
+        if len(best) > _MOST_SETS:
+            best = best[:_KEPT_SETS]
+            self._sets = {self._known.sets[row].tobytes(): self._known.sets[row] for row in best}
+        self._near = self._known.only(best[parts[best] > _NEAR])
+        self._flip(self._known.only(best[:_BEST]), gains[best[:_BEST]], parts[best[:_BEST]])
+        self._count(len(parts) * self._needs.size)
+
+    def _flip(self, known: _Known, gains: Smalls, parts: Smalls) -> None:
+        """Take one atom in or out where that gains most; and again."""
+        prices = self._prices()
+        for _ in range(_FLIPS):
+            signs = np.where(known.sets, -1, 1).astype(np.float32)
+            better = np.empty(known.sets.shape, np.float32)
+            for atom in range(len(prices)):
+                changed = gains + signs[:, atom, None] * prices[atom]
+                if self._closing:
+                    closed = np.where(
+                        known.sets[:, atom, None], self._required[:, atom], self._barred[:, atom]
+                    )
+                    changed[closed > 0] = _CLOSED
+                costs = known.costs + signs[:, atom] * self._stored[atom]
+                better[:, atom] = np.maximum(changed, 0).sum(axis=1) / costs - 1
+            self._count(better.size * len(self._slots) * _CELLS_OF_FLIP)
+            rows = np.flatnonzero(better.max(axis=1) > parts)
+            sets = known.sets[rows]
+            sets[np.arange(len(rows)), better[rows].argmax(axis=1)] ^= True
+            rows = np.flatnonzero(sets.any(axis=1))
+            if not len(rows):
+                return
+            known = self._state(sets[rows])
+            gains = self._gains(known)
+            parts = np.maximum(gains, 0).sum(axis=1) / known.costs - 1
+            self.add(known.sets[parts > _WORTH_KNOWING])
+
+    def _prices(self) -> Smalls:
+        """What each group, a column, gains from each atom, a row, in a layer that it takes."""
+        carried = self._excess + self._space.values[:, None] * self._foreign
+        return np.ascontiguousarray(np.where(self._needs, self._worth.values, -carried).T)
+
+    def _gains(self, known: _Known) -> Smalls:
+        gains: Smalls = known.members @ self._prices() - self._slot.values
+        if known.closed is not None:
+            gains[known.closed] = _CLOSED
+        return gains
+
+    def _state(self, sets: Flags) -> _Known:
+        members = _small(sets)
+        closed = None
+        if self._closing:
+            closed = (members @ self._barred.T + (1 - members) @ self._required.T) > 0
+        return _Known(sets, members, members @ self._stored + self._layer, closed)
+
+
+def _small(numbers: npt.NDArray[np.generic]) -> Smalls:
+    return numbers.astype(np.float32)
