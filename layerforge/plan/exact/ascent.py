@@ -20,9 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from layerforge.plan.exact.cutting import find_cuts
 from layerforge.plan.exact.master import COST, MIB
 from layerforge.plan.exact.pricing import Duals
-from layerforge.plan.exact.relaxation import Counts, Flags, Places, Relaxation
+from layerforge.plan.exact.relaxation import Counts, Cuts, Flags, Places, Relaxation
 from layerforge.plan.problem import SCALE
 
 Smalls = npt.NDArray[np.float32]
@@ -39,6 +40,9 @@ _NOTHING = 1e-6
 # A slot is worth about a MiB at first, a byte of space next to nothing.
 _SLOT_STEP, _SPACE_STEP = 1.0, 0.05
 _LEAST_WORTH = 1e-3
+_PAIR_STEP = 0.5
+# Over how many steps layers are averaged before cuts are looked for.
+_AVERAGED = 200
 # After so many steps, all known sets of atoms are looked at again, and sets near the best of them; until then
 # only those that are not too far from gaining.
 _SWEEP = 10
@@ -65,10 +69,12 @@ class _Known:
     members: Smalls
     costs: Smalls
     closed: Flags | None
+    paired: Smalls
+    """Which cuts a layer of them keeps to, if their groups take it."""
 
     def only(self, rows: Flags | Places) -> _Known:
         closed = None if self.closed is None else self.closed[rows]
-        return _Known(self.sets[rows], self.members[rows], self.costs[rows], closed)
+        return _Known(self.sets[rows], self.members[rows], self.costs[rows], closed, self.paired[rows])
 
 
 class _Adam:
@@ -80,6 +86,12 @@ class _Adam:
         self._slopes = np.zeros_like(values)
         self._squares = np.zeros_like(values)
         self._count = 0
+
+    def change(self, kept: Flags, more: Smalls) -> None:
+        """Keep some of the duals, and take in more, of this scale, from 0."""
+        for name in ("values", "_slopes", "_squares"):
+            setattr(self, name, np.append(getattr(self, name)[kept], np.zeros_like(more)))
+        self._scale = np.append(self._scale[kept], more)
 
     def step(self, slopes: Smalls, length: float) -> None:
         """Go `length` uphill, as a part of the scale."""
@@ -117,6 +129,8 @@ class Ascent:
         self._worth = _Adam(worth, np.maximum(worth, np.float32(_LEAST_WORTH)))
         self._slot = _Adam(np.zeros(groups, np.float32), np.float32(_SLOT_STEP) * weight)
         self._space = _Adam(np.zeros(groups, np.float32), np.full(groups, _SPACE_STEP, np.float32))
+        self.cuts = Cuts.none(len(relaxation.atoms))
+        self._pairs = _Adam(np.zeros(0, np.float32), np.zeros(0, np.float32))
         self._sets: dict[bytes, Flags] = {}
         self.add(sets)
         self._known = self._near = self._state(np.array(list(self._sets.values())))
@@ -132,20 +146,40 @@ class Ascent:
         if self._steps % _SWEEP == 0:
             self._sweep()
         self._steps += 1
+        self._step(share)
+
+    def cut(self, share: float) -> None:
+        """Find cuts that forbid what layers are taken on average at such steps, and drop those that are in vain."""
+        self._sweep()
+        total = np.zeros((len(self._near.costs), len(self._slots)), np.float32)
+        for _ in range(_AVERAGED):
+            rows, taken = self._step(share)
+            total[rows] += taken
+        kept = self._pairs.values > 0
+        cuts = find_cuts(self.relaxation, self._near.sets, total / _AVERAGED, self.cuts)
+        self.cuts = self.cuts.only(kept) + cuts
+        self._pairs.change(kept, np.full(len(cuts), _PAIR_STEP, np.float32))
+        self._sweep()
+
+    def _step(self, share: float) -> tuple[Places, Smalls]:
+        """Take a step, and return which layers were taken, and how much of each by each group."""
         penalty = _FIRST_GAIN * (_LAST_GAIN / _FIRST_GAIN) ** share
         length = _STEP * _LAST**share
         near, needs = self._near, self._needs
         gains = self._gains(near)
         parts = np.maximum(gains, 0).sum(axis=1) / near.costs - 1
         rows = np.flatnonzero(parts > 0)
-        # How much there is of each layer, and who takes it.
         taken = (gains[rows] > 0) * (parts[rows] / np.float32(penalty))[:, None]
         covered = taken.T @ near.members[rows]
         self._worth.step(np.where(needs, 1 - covered, 0), length)
         single = self.relaxation.single
         self._slot.step(np.where(single, 0, taken.sum(axis=0) - self._slots), length)
         self._space.step((covered * self._foreign).sum(axis=1) - self._spare, length)
+        if len(self.cuts):
+            kept_to = (near.paired[rows] * taken[:, self.cuts.groups]).sum(axis=0)
+            self._pairs.step(1 - kept_to, length)
         self._count((len(near.costs) + len(rows)) * needs.size)
+        return rows, taken
 
     def scale(self) -> float:
         """Return what the duals have to be divided by, so that no known layer gains."""
@@ -155,8 +189,8 @@ class Ascent:
     def duals(self, scale: float) -> Duals:
         """Return the duals, divided by `scale`, as whole prices."""
         relaxation = self.relaxation
-        worth, slot, space = (
-            one.values.astype(float) / scale for one in (self._worth, self._slot, self._space)
+        worth, slot, space, pairs = (
+            one.values.astype(float) / scale for one in (self._worth, self._slot, self._space, self._pairs)
         )
         return Duals(
             worth=np.floor(worth * COST) * relaxation.needs,
@@ -164,6 +198,8 @@ class Ascent:
             space=space * SCALE,
             copies=np.zeros(len(relaxation.atoms) + 1),
             counts=Counts.any(len(relaxation.atoms)),
+            cuts=self.cuts,
+            pairs=2 * np.floor(pairs * COST / 2),
         )
 
     def layers(self, scale: float) -> list[tuple[Flags, Flags]]:
@@ -226,6 +262,10 @@ class Ascent:
 
     def _gains(self, known: _Known) -> Smalls:
         gains: Smalls = known.members @ self._prices() - self._slot.values
+        if len(self.cuts):
+            to = np.zeros((len(self.cuts), len(self._slots)), np.float32)
+            to[np.arange(len(to)), self.cuts.groups] = self._pairs.values
+            gains += known.paired @ to
         if known.closed is not None:
             gains[known.closed] = _CLOSED
         return gains
@@ -235,7 +275,8 @@ class Ascent:
         closed = None
         if self._closing:
             closed = (members @ self._barred.T + (1 - members) @ self._required.T) > 0
-        return _Known(sets, members, members @ self._stored + self._layer, closed)
+        paired = _small(members @ _small(self.cuts.atoms.T) >= 2)
+        return _Known(sets, members, members @ self._stored + self._layer, closed, paired)
 
 
 def _small(numbers: npt.NDArray[np.generic]) -> Smalls:

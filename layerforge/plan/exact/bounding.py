@@ -11,9 +11,9 @@ import numpy as np
 
 from layerforge.plan.exact.ascent import Ascent
 from layerforge.plan.exact.master import Master
-from layerforge.plan.exact.pricing import Duals, Offer, Priced, losses, price
+from layerforge.plan.exact.pricing import FEW_GROUPS, Duals, Offer, Priced, losses, price
 from layerforge.plan.exact.proving import Limits
-from layerforge.plan.exact.relaxation import Counts, Flags, Numbers, Relaxation
+from layerforge.plan.exact.relaxation import Counts, Cuts, Flags, Numbers, Relaxation
 from layerforge.plan.floor import floor_of
 from layerforge.plan.problem import Layer, Problem, union
 
@@ -31,6 +31,11 @@ _OVERSHOT = 5.0
 # Where a step in a box as wide promises no more than this part of the cost, it is over.
 _SETTLED = 1e-6
 _WIDE = 10.0
+# Where so many times on end no more than this part is promised in a box not narrower than this, cuts are looked
+# for: the rest of the way takes most steps and gains next to nothing.
+_OFTEN = 3
+_SLOW = 1e-3
+_NARROW = 0.1
 # From so many needs on, all time goes into climbing, and below that in proportion; no less than this part of
 # it is worth it.
 _ONLY_CLIMBING = 3000
@@ -38,6 +43,9 @@ _LEAST_CLIMBING = 0.1
 # How often the duals are priced on the way, and what part of its cost a layer may gain then.
 _STOPS = 8
 _CONTENT = 0.002
+# After which of these stops cuts are looked for; and how often that is done where the linear program settles.
+_FIRST_CUT = 3
+_ROUNDS = 20
 # A count is whole if it is no farther than this from a whole number.
 _WHOLE = 0.01
 # What it takes to write the program of a case down, in the unit of `Limits.work`.
@@ -106,7 +114,9 @@ class _Tree:
         # What is proven of cases that cannot be divided, or are no better than the plan that is known.
         self._done = cost
         counts = Counts.any(len(relaxation.atoms))
-        self._open = [_Case(bound=bound, counts=counts, columns=tuple(_first_layers(relaxation, start)))]
+        columns = tuple(_first_layers(relaxation, start))
+        cuts = Cuts.none(len(relaxation.atoms))
+        self._open = [_Case(bound=bound, counts=counts, columns=columns, cuts=cuts)]
         self._relaxation = relaxation
 
     @property
@@ -137,9 +147,12 @@ class _Tree:
                     case,
                     bound=max(case.bound, best),
                     begun=ascent.duals(scale),
+                    cuts=ascent.cuts,
                     columns=(*self._open[0].columns, *ascent.layers(scale)),
                 )
             ascent.add(offer.atoms for offer in chosen(priced.offers))
+            if _FIRST_CUT <= stop < _STOPS:
+                ascent.cut(spent / budget)
             self._progress(1 - case.bound / self._cost)
         self._work -= spent
         self._open = [case]
@@ -150,26 +163,24 @@ class _Tree:
             case = self._open.pop(min(range(len(self._open)), key=lambda place: self._open[place].bound))
             search = _Bounding(self._relaxation, case)
             self._work -= _WORK_OF_CASE
-            settled = self._raise(search)
+            self._raise(search)
             self.taken |= search.taken_sets()
             self.near = self.near or search.near_sets()
-            if not settled:
-                self._open.append(replace(case, bound=search.bound))
-            elif parts := search.parts():
-                self._open += parts
-            else:
+            if search.over:
+                self._open += search.over
+            elif search.settled:
                 self._done = min(self._done, search.bound)
+            else:
+                self._open.append(replace(case, bound=search.bound))
 
-    def _raise(self, search: _Bounding) -> bool:
-        """Raise the bound of a case; whether that came to an end."""
+    def _raise(self, search: _Bounding) -> None:
+        """Raise the bound of a case until it settles, or is better gone on with in others."""
         while self.steps > 0 and self._work > 0 and search.bound < self._cost:
             self.steps -= 1
-            spent, settled = search.step()
-            self._work -= spent
+            self._work -= search.step()
             self._progress(1 - min(self.bound, search.bound) / self._cost)
-            if settled:
-                return True
-        return False
+            if search.over or search.settled:
+                return
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -182,25 +193,33 @@ class _Case:
     bound: int
     counts: Counts
     columns: tuple[tuple[Flags, Flags], ...]
+    cuts: Cuts
     begun: Duals | None = None
+    rounds: int = 0
 
 
 class _Bounding:
-    """The best bound, in thousandths of a byte, and the box around the duals that proved it."""
+    """The best bound, in thousandths of a byte, and the box around the duals that proved it.
+
+    `settled`: nothing is left to gain. `over`: the cases that are better gone on with.
+    """
 
     def __init__(self, relaxation: Relaxation, case: _Case) -> None:
         self.bound = case.bound
+        self.settled = False
+        self.over: tuple[_Case, ...] = ()
+        self._slow = 0
         self._case = case
         self._relaxation = relaxation
         self._radius = _FIRST_RADIUS
-        self._master = Master(relaxation, case.counts)
+        self._master = Master(relaxation, case.counts, case.cuts)
         self._master.add(case.columns)
         if case.begun is not None:
             self._master.begin_at(case.begun)
         # What the center proves, in MiB; it is feasible.
         self._proved = float(self._master.sides @ self._master.center)
 
-    def parts(self) -> tuple[_Case, ...]:
+    def _parts(self) -> tuple[_Case, ...]:
         """Return two cases that this one falls into; none where all counts are whole in the program."""
         relaxation, master = self._relaxation, self._master
         counted = np.zeros(len(relaxation.atoms) + 1)
@@ -211,27 +230,40 @@ class _Bounding:
         place = int(np.argmax(apart * np.append(relaxation.stored, relaxation.layer)))
         if apart[place] < _WHOLE:
             return ()
-        columns = tuple(
-            (np.frombuffer(atoms, dtype=bool), np.frombuffer(users, dtype=bool))
-            for atoms, users in master.columns
-        )
-        begun = master.duals(master.center)
         return tuple(
-            _Case(
-                bound=self.bound,
-                counts=counts,
-                columns=columns,
-                begun=begun,
-            )
+            replace(self._continued(), counts=counts)
             for counts in self._case.counts.split(place, int(below[place]))
         )
 
-    def step(self) -> tuple[int, bool]:
-        """Try the best duals in the box; return the work that took, and whether nothing is left to gain."""
+    def _with_cuts(self) -> tuple[_Case, ...]:
+        """The case with more cuts; none where the program keeps to all, or groups are few: these are seen whole."""
+        if self._case.rounds >= _ROUNDS or len(self._relaxation.slots) <= FEW_GROUPS:
+            return ()
+        cuts = self._master.find_cuts()
+        if not len(cuts):
+            return ()
+        return (replace(self._continued(), cuts=self._case.cuts + cuts, rounds=self._case.rounds + 1),)
+
+    def _continued(self) -> _Case:
+        """The case, with all that is known of it by now."""
+        master = self._master
+        return replace(
+            self._case,
+            bound=self.bound,
+            columns=tuple(
+                (np.frombuffer(atoms, dtype=bool), np.frombuffer(users, dtype=bool))
+                for atoms, users in master.columns
+            ),
+            begun=master.duals(master.center),
+        )
+
+    def step(self) -> int:
+        """Try the best duals in the box; return the work that took."""
         master = self._master
         values = master.solve(self._radius)
         if values is None:
-            return 0, True
+            self.settled = True
+            return 0
         duals = master.duals(values)
         priced = price(self._relaxation, duals)
         promised = master.value - self._proved
@@ -239,10 +271,17 @@ class _Bounding:
         self.bound = max(self.bound, proven_by(self._relaxation, duals, priced))
         found = master.add((offer.atoms, offer.users) for offer in chosen(priced.offers))
         # What is promised is concave: next to nothing in a wide box is next to nothing anywhere.
-        settled = priced.complete and self._radius > _WIDE and promised <= _SETTLED * abs(master.value)
+        self.settled = priced.complete and self._radius > _WIDE and promised <= _SETTLED * abs(master.value)
+        slow = priced.complete and self._radius > _NARROW and promised <= _SLOW * abs(master.value)
+        self._slow = self._slow + 1 if slow else 0
         self._move(values, priced, reached=reached, promised=promised, found=found)
+        if self.settled or self._slow >= _OFTEN:
+            self._slow = 0
+            self.over = self._with_cuts()
+        if self.settled and not self.over:
+            self.over = self._parts()
         master.tidy()
-        return self._work(priced), settled
+        return self._work(priced)
 
     def taken_sets(self) -> dict[bytes, Flags]:
         """Return the sets of atoms that the program makes layers of, those most made first."""

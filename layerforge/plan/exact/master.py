@@ -18,9 +18,10 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from layerforge.plan.exact.cutting import find_cuts
 from layerforge.plan.exact.highs import INFINITY, Solver
 from layerforge.plan.exact.pricing import Duals
-from layerforge.plan.exact.relaxation import Counts, Flags, Numbers, Places, Relaxation
+from layerforge.plan.exact.relaxation import Counts, Cuts, Flags, Numbers, Places, Relaxation
 from layerforge.plan.problem import SCALE
 
 MIB = float(2**20)
@@ -31,6 +32,7 @@ _KEPT_COLUMNS = 1500
 # How far duals of slots and of space move, where those of needs move as far as an atom costs each user.
 _SLOT_STEP = 1.0
 _SPACE_STEP = 0.05
+_PAIR_STEP = 1.0
 
 # HiGHS may go round in circles where many duals are as good: then any of them will do. As a rule it takes 12
 # iterations for each row at most, and some hundred in all.
@@ -42,9 +44,10 @@ _TRACE = 1e-6
 class Master:
     """The program. `center` and all duals here are in MiB, one for each row."""
 
-    def __init__(self, relaxation: Relaxation, counts: Counts) -> None:
+    def __init__(self, relaxation: Relaxation, counts: Counts, cuts: Cuts) -> None:
         self.relaxation = relaxation
         self.counts = counts
+        self.cuts = cuts
         self.columns: list[tuple[bytes, bytes]] = []
         self._known: set[tuple[bytes, bytes]] = set()
         self._rows_of(relaxation)
@@ -56,6 +59,7 @@ class Master:
         self.iterations = 0
         self.value = 0.0
         self.shares: dict[bytes, float] = {}
+        self._taken: Numbers = np.zeros(0)
 
     def duals(self, values: Numbers) -> Duals:
         """Return a row's values as whole prices, rounded so that no layer gains more by it."""
@@ -68,17 +72,19 @@ class Master:
         slot[~relaxation.single] = np.ceil(values[self._slot_row : self._space_row] * COST)
         copies = np.zeros(len(relaxation.atoms) + 1)
         copies[self._at_least] += np.floor(values[self._least_row : self._most_row] * COST)
-        copies[self._at_most] -= np.floor(values[self._most_row :] * COST)
+        copies[self._at_most] -= np.floor(values[self._most_row : self._cut_row] * COST)
         return Duals(
             worth=worth,
             slot=slot,
             space=values[self._space_row : self._single_row] * SCALE,
             copies=copies,
             counts=self.counts,
+            cuts=self.cuts,
+            pairs=2 * np.floor(values[self._cut_row :] * COST / 2),
         )
 
     def begin_at(self, duals: Duals) -> None:
-        """Make duals, which may be those of a program with other counts, the center."""
+        """Make duals the center: those of a program with other counts, or with the first of the cuts only."""
         self.center = np.concatenate(
             [
                 duals.worth[self._need_groups, self._need_atoms] / COST,
@@ -87,6 +93,8 @@ class Master:
                 duals.worth[self.relaxation.single].sum(axis=1) / COST,
                 np.maximum(duals.copies[self._at_least], 0.0) / COST,
                 np.maximum(-duals.copies[self._at_most], 0.0) / COST,
+                duals.pairs / COST,
+                np.zeros(len(self.cuts) - len(duals.cuts)),
             ]
         )
 
@@ -127,12 +135,24 @@ class Master:
         self.iterations = max(0, info.simplex_iteration_count)
         self.value = info.objective_function_value
         taken = np.array(solution.col_value, dtype=float)[2 * self._count :]
+        self._taken = taken
         self.shares = {}
         for place in np.flatnonzero(taken > _TRACE):
             atoms = self.columns[place][0]
             self.shares[atoms] = self.shares.get(atoms, 0.0) + float(taken[place])
         values: Numbers = np.maximum(np.array(solution.row_dual), 0.0)
         return values if len(values) == self._count and np.isfinite(values).all() else None
+
+    def find_cuts(self) -> Cuts:
+        """Return cuts that the layers in the program fall short of."""
+        places = np.flatnonzero(self._taken > _TRACE)
+        atoms = [self.columns[place][0] for place in places]
+        users = [self.columns[place][1] for place in places]
+        if not atoms:
+            return Cuts.none(len(self.relaxation.atoms))
+        sets = np.array([np.frombuffer(one, dtype=bool) for one in atoms])
+        shares = np.array([np.frombuffer(one, dtype=bool) for one in users]) * self._taken[places][:, None]
+        return find_cuts(self.relaxation, sets, shares, self.cuts)
 
     def tidy(self) -> None:
         """Forget the layers that are farthest from gaining, where many are known."""
@@ -147,7 +167,7 @@ class Master:
         self._known = set(self.columns)
 
     def _rows_of(self, relaxation: Relaxation) -> None:
-        """Number the rows: needs, slots, space, groups of one slot as a whole, least and greatest counts."""
+        """Number the rows: needs, slots, space, groups of one slot as a whole, least and greatest counts, cuts."""
         free = ~relaxation.single
         self._need_groups, self._need_atoms = np.nonzero(relaxation.needs & free[:, None])
         self._need_row = np.full(relaxation.needs.shape, -1, dtype=np.intp)
@@ -160,7 +180,8 @@ class Master:
         self._at_least = np.flatnonzero(self.counts.least)
         self._at_most = np.flatnonzero(np.isfinite(self.counts.most))
         self._most_row = self._least_row + len(self._at_least)
-        self._count = self._most_row + len(self._at_most)
+        self._cut_row = self._most_row + len(self._at_most)
+        self._count = self._cut_row + len(self.cuts)
         self._slot_rows = np.full(groups, -1, dtype=np.intp)
         self._slot_rows[free] = np.arange(self._slot_row, self._space_row)
         self._single_rows = np.full(groups, -1, dtype=np.intp)
@@ -182,9 +203,13 @@ class Master:
         steps[: self._slot_row] = center[: self._slot_row]
         steps[self._slot_row : self._space_row] = _SLOT_STEP
         steps[self._space_row : self._single_row] = _SPACE_STEP
-        steps[self._single_row :] = np.maximum(1.0, center[self._single_row :])
+        steps[self._single_row : self._least_row] = np.maximum(
+            1.0, center[self._single_row : self._least_row]
+        )
         sizes = np.append(relaxation.stored, relaxation.layer) / COST
-        steps[self._least_row :] = np.maximum(1.0, sizes[np.concatenate([self._at_least, self._at_most])])
+        counted = np.concatenate([self._at_least, self._at_most])
+        steps[self._least_row : self._cut_row] = np.maximum(1.0, sizes[counted])
+        steps[self._cut_row :] = _PAIR_STEP
         self._steps = steps
         return center
 
@@ -199,7 +224,7 @@ class Master:
         sides[self._slot_row : self._space_row] = -relaxation.slots[~relaxation.single]
         sides[self._space_row : self._single_row] = -relaxation.spare / MIB
         sides[self._least_row : self._most_row] = self.counts.least[self._at_least]
-        sides[self._most_row :] = -self.counts.most[self._at_most]
+        sides[self._most_row : self._cut_row] = -self.counts.most[self._at_most]
         nothing = np.array([], dtype=np.int32)
         self._solver.addRows(
             self._count, sides, np.full(self._count, INFINITY), 0, nothing, nothing, np.array([], dtype=float)
@@ -249,13 +274,15 @@ class Master:
         held = np.append(atoms, True)
         least = self._least_row + np.flatnonzero(held[self._at_least])
         most = self._most_row + np.flatnonzero(held[self._at_most])
-        where = np.concatenate([met, slots, self._space_row + groups[heavy], singles, least, most])
+        kept_to = users[self.cuts.groups] & ((self.cuts.atoms & atoms).sum(axis=1) >= 2)
+        cut = self._cut_row + np.flatnonzero(kept_to)
+        where = np.concatenate([met, slots, self._space_row + groups[heavy], singles, least, cut, most])
         what = np.concatenate(
             [
                 np.ones(len(met)),
                 -np.ones(len(slots)),
                 -foreign[heavy],
-                np.ones(len(singles) + len(least)),
+                np.ones(len(singles) + len(least) + len(cut)),
                 -np.ones(len(most)),
             ]
         )

@@ -23,8 +23,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from layerforge.plan.exact.relaxation import EXACT, Counts, Flags, Numbers, Places, Relaxation
+from layerforge.plan.exact.relaxation import EXACT, Counts, Cuts, Flags, Numbers, Places, Relaxation
 
 _SAFETY = 1e-9
 # What adding up some thousand numbers that are not whole may lose, as a part of the largest sum. (Where more
@@ -32,7 +33,7 @@ _SAFETY = 1e-9
 _ROUNDING = 1e-12
 # Up to so many groups, all sets of them are looked at: 16,000 with 40 atoms take 15 ms, where branching on
 # the atoms of 12 groups takes 700 ms and is not complete.
-_FEW = 14
+FEW_GROUPS = 14
 _NOTHING = 1e-9
 # How many groups of sets are looked at at a time, and at least how many sets. (With all sets of 719 groups
 # side by side, 20 s instead of 8; with 1,000, 5 s instead of 3.)
@@ -64,13 +65,15 @@ class Duals:
     space: Numbers
     copies: Numbers
     counts: Counts
+    cuts: Cuts
+    pairs: Numbers
 
     def value(self, relaxation: Relaxation) -> float:
         """What they prove if no layer gains; exact but for space, which is rounded towards less."""
         free = ~relaxation.single
         space = np.ceil(self.space * relaxation.spare * (1 + _SAFETY))
         paid = float((self.slot * relaxation.slots)[free].sum() + space.sum())
-        gained = float(self.worth.sum())
+        gained = float(self.worth.sum() + self.pairs.sum())
         for place in np.flatnonzero(self.copies):
             price = float(self.copies[place])
             side = self.counts.least[place] if price > 0 else self.counts.most[place]
@@ -115,6 +118,9 @@ class _Sets:
     chosen: Flags
     gains: Numbers
     closed: Flags
+    met: npt.NDArray[np.int8]
+    """How many atoms of each cut are chosen: one, and half of the cut's price is kept in `gains`, in case that
+    another comes; two or more, and all of it is."""
     costs: Numbers
     paid: Numbers
     """What it costs, less what it is worth that there is such a layer (`Duals.copies`)."""
@@ -125,6 +131,7 @@ class _Sets:
             chosen=self.chosen[rows],
             gains=self.gains[rows],
             closed=self.closed[rows],
+            met=self.met[rows],
             costs=self.costs[rows],
             paid=self.paid[rows],
         )
@@ -148,11 +155,11 @@ def price(relaxation: Relaxation, duals: Duals, *, least: float = 0.0, patience:
     """
     gains = _gains(relaxation, duals)
     paid = float(duals.slot.sum() + relaxation.stored.sum() + relaxation.layer)
-    largest = float(np.abs(gains).sum() + np.abs(duals.copies).sum()) + paid
+    largest = float(np.abs(gains).sum() + np.abs(duals.copies).sum() + duals.pairs.sum()) + paid
     # Not `largest >= EXACT`: that is false of what is no number.
     if not largest < EXACT:
         return Priced(offers=(), excess=float("inf"), complete=False, cells=0)
-    if len(relaxation.slots) <= min(_FEW, len(relaxation.atoms)):
+    if len(relaxation.slots) <= min(FEW_GROUPS, len(relaxation.atoms)) and not len(duals.cuts):
         return _price_by_groups(relaxation, duals, gains, largest)
     branching = _Branching(relaxation, duals, gains, largest, least=least, patience=patience)
     return branching.priced()
@@ -173,7 +180,16 @@ class _Branching:
     ) -> None:
         self._relaxation = relaxation
         self._gains = gains
-        self._worth = np.maximum(gains, 0.0)
+        self._cuts = duals.cuts
+        self._halves = duals.pairs / 2
+        # What each atom promises beside its worth: half of a cut's price, as a second one has to come.
+        promised = np.zeros(gains.shape)
+        np.add.at(promised, duals.cuts.groups, self._halves[:, None] * duals.cuts.atoms)
+        self._worth = np.maximum(gains, 0.0) + promised
+        self._promised = promised
+        self._kept = np.zeros(len(gains))
+        np.add.at(self._kept, duals.cuts.groups, self._halves)
+        self._last = gains.shape[1] - 1 - np.argmax(duals.cuts.atoms[:, ::-1], axis=1)
         self._carried = np.maximum(-gains, 0.0)
         self._prices = relaxation.stored - duals.copies[:-1]
         self._required = relaxation.needs & relaxation.single[:, None]
@@ -196,6 +212,7 @@ class _Branching:
                 chosen=np.zeros((1, len(relaxation.atoms)), dtype=bool),
                 gains=-np.where(relaxation.single, 0.0, duals.slot)[None, :],
                 closed=np.zeros((1, len(relaxation.slots)), dtype=bool),
+                met=np.zeros((1, len(duals.cuts)), dtype=np.int8),
                 costs=np.array([relaxation.layer]),
                 paid=np.array([relaxation.layer - duals.copies[-1]]),
             )
@@ -240,6 +257,8 @@ class _Branching:
             self._prices[atom:],
             required=required,
             lasting=~self._closes[sets.groups, atom],
+            kept=self._kept[sets.groups],
+            promised=self._promised[sets.groups, atom],
         )
         rows = np.flatnonzero(bounds + self._margin > self._least * sets.costs)
         paying = paying[rows]
@@ -252,11 +271,31 @@ class _Branching:
         barred = self._relaxation.barred[sets.groups, atom]
         sets.chosen[added, atom] = True
         sets.gains[added] += self._gains[sets.groups, atom]
+        self._pair(sets, added)
         sets.costs[added] += self._relaxation.stored[atom]
         sets.paid[added] += self._prices[atom]
         sets.closed |= np.where(added[:, None], barred, required)
         sets.atom = atom + 1
         return sets
+
+    def _pair(self, sets: _Sets, added: Flags) -> None:
+        """Pay for cuts: half where an atom may have another come, all where it came, nothing where none did."""
+        atom = sets.atom
+        if not len(self._cuts):
+            return
+        column = np.full(len(self._gains), -1)
+        column[sets.groups] = np.arange(len(sets.groups))
+        places = np.flatnonzero(self._cuts.atoms[:, atom] & (column[self._cuts.groups] >= 0))
+        if not len(places):
+            return
+        to = np.zeros((len(places), len(sets.groups)))
+        to[np.arange(len(places)), column[self._cuts.groups[places]]] = self._halves[places]
+        met = sets.met[:, places]
+        paid = (added[:, None] & (met < 2)).astype(float)
+        met += added[:, None]
+        paid -= (self._last[places] == atom) & (met == 1)
+        sets.met[:, places] = met
+        sets.gains += paid @ to
 
     def _count(self, sets: _Sets) -> None:
         before = self._cells // self._patience
@@ -336,12 +375,21 @@ def _gains(relaxation: Relaxation, duals: Duals) -> Numbers:
 
 
 def _bounds(
-    sets: _Sets, worth: Numbers, carried: Numbers, prices: Numbers, *, required: Flags, lasting: Flags
+    sets: _Sets,
+    worth: Numbers,
+    carried: Numbers,
+    prices: Numbers,
+    *,
+    required: Flags,
+    lasting: Flags,
+    kept: Numbers,
+    promised: Numbers,
 ) -> tuple[Numbers, Flags]:
     """What each set can gain at most, with any of the atoms that are left; and where the first may pay.
 
     `worth`, `carried` (what carrying it costs) and `prices` are of these atoms, `required` is of the first.
-    `lasting` groups cannot be lost by any of them.
+    `lasting` groups cannot be lost by any of them. `kept`: what of their gains may be for cuts that are not
+    met yet; `promised`: what the first atom promises for these.
     """
     most = sets.gains + worth.sum(axis=1)
     alive = (most > 0) & ~sets.closed
@@ -366,10 +414,11 @@ def _bounds(
         closer = np.maximum(left, bonus).sum(axis=1) - beside[rows]
         bounds[rows] = np.minimum(bounds[rows], closer)
     # Who gains whatever comes will carry it.
-    certain = (sets.gains > carried.sum(axis=1)) & ~sets.closed & lasting
+    certain = (sets.gains > carried.sum(axis=1) + kept) & ~sets.closed & lasting
     costs = (prices[0] + certain @ carried[:, 0]) * (1 - _SAFETY)
     # Groups with one slot are lost without an atom that they need, whatever that one is worth.
-    pays = (total[:, 0] > costs) | (alive & required).any(axis=1)
+    # An atom that comes second gets the other half as well.
+    pays = (total[:, 0] + alive @ promised > costs) | (alive & required).any(axis=1)
     return bounds, pays
 
 

@@ -52,6 +52,32 @@ class Counts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Cuts:
+    """What holds of every plan, and not of halves of layers; a row of `atoms` and one of `groups` each.
+
+    The group needs the atoms, one more than it has slots: so some layer that it takes holds two of them.
+    """
+
+    groups: Places
+    atoms: Flags
+
+    @classmethod
+    def none(cls, atoms: int) -> Cuts:
+        return cls(groups=np.zeros(0, dtype=np.intp), atoms=np.zeros((0, atoms), dtype=bool))
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def __add__(self, others: Cuts) -> Cuts:
+        return Cuts(
+            groups=np.concatenate([self.groups, others.groups]), atoms=np.vstack([self.atoms, others.atoms])
+        )
+
+    def only(self, rows: Flags) -> Cuts:
+        return Cuts(groups=self.groups[rows], atoms=self.atoms[rows])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Relaxation:
     """Atoms by falling size, and groups of functions.
 

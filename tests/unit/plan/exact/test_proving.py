@@ -18,7 +18,7 @@ from layerforge.plan.exact import bounding, pricing
 from layerforge.plan.exact.choosing import choose_layers
 from layerforge.plan.exact.pricing import Duals, Offer, price
 from layerforge.plan.exact.proving import Limits, Proof, prove
-from layerforge.plan.exact.relaxation import Counts, Relaxation
+from layerforge.plan.exact.relaxation import Counts, Cuts, Relaxation
 from layerforge.plan.problem import SCALE, Layer, Problem, Room, bits, cost_of, violations
 from layerforge.plan.solving import Effort, solve
 from layerforge.plan.whatif import state
@@ -148,6 +148,8 @@ def test_a_bound_holds_whatever_duals_the_solver_returns(problem: Problem, data:
         space=np.array(data.draw(st.lists(st.floats(0, 5000), min_size=groups, max_size=groups))),
         copies=np.zeros(atoms + 1),
         counts=Counts.any(atoms),
+        cuts=Cuts.none(atoms),
+        pairs=np.zeros(0),
     )
     for priced in (price(relaxation, duals), price(relaxation, duals, least=0.1, patience=5)):
         assert bounding.proven_by(relaxation, duals, priced) <= least_cost(problem)
@@ -164,30 +166,52 @@ def gain_and_cost(relaxation: Relaxation, duals: Duals, atoms: list[int]) -> tup
             duals.worth[group, a] if relaxation.needs[group, a] else -relaxation.excess[group, a]
             for a in atoms
         ]
-        gains.append(sum(price) - (0.0 if relaxation.single[group] else duals.slot[group]))
+        paired = [
+            pay
+            for of, members, pay in zip(duals.cuts.groups, duals.cuts.atoms, duals.pairs, strict=True)
+            if of == group and members[atoms].sum() >= 2
+        ]
+        gains.append(sum(price) + sum(paired) - (0.0 if relaxation.single[group] else duals.slot[group]))
     gain = sum(one for one in gains if one > 0) or max(gains, default=-math.inf)
     cost = sum(relaxation.stored[a] for a in atoms) + relaxation.layer
     return gain + sum(duals.copies[a] for a in atoms) + duals.copies[-1] - cost, cost
 
 
-def scattered_duals(relaxation: Relaxation, chance: np.random.Generator) -> Duals:
+def scattered_duals(relaxation: Relaxation, chance: np.random.Generator, *, cut: bool) -> Duals:
     """Near to where layers begin to gain, where it matters what a bound of that takes for granted."""
     groups, atoms = relaxation.needs.shape
     worth = chance.random((groups, atoms)) ** 2 * relaxation.stored * chance.choice([0.5, 1.0, 2.0])
     counted = chance.choice([-0.5, 0.0, 0.0, 0.3, 1.2], atoms + 1)
+    cuts = every_cut(relaxation) if cut else Cuts.none(atoms)
+    cuts = cuts.only(chance.random(len(cuts)) < 0.3)
     return Duals(
         worth=np.floor(worth * relaxation.needs),
         slot=np.floor(chance.random(groups) ** 2 * worth.max() * 3) * ~relaxation.single,
         space=np.zeros(groups),
         copies=np.floor(counted * np.append(relaxation.stored, relaxation.layer)),
         counts=Counts(least=np.ones(atoms + 1), most=np.full(atoms + 1, 2.0)),
+        cuts=cuts,
+        pairs=2 * np.floor(chance.random(len(cuts)) * worth.max() / 2),
     )
+
+
+def every_cut(relaxation: Relaxation) -> Cuts:
+    """Of each group, all sets of one atom more than it has slots, among those that it needs."""
+    groups, rows = [], []
+    for group in np.flatnonzero(~relaxation.single):
+        needed = np.flatnonzero(relaxation.needs[group])
+        for some in combinations(needed.tolist(), int(relaxation.slots[group]) + 1):
+            groups.append(int(group))
+            rows.append(np.isin(np.arange(len(relaxation.atoms)), some))
+    none = Cuts.none(len(relaxation.atoms))
+    return Cuts(groups=np.array(groups, dtype=np.intp), atoms=np.array(rows)) if rows else none
 
 
 @pytest.mark.parametrize("groups", [3, 4, 8, 12])
 @pytest.mark.parametrize("batch", [1, 60_000])
+@pytest.mark.parametrize("cut", [False, True])
 def test_no_layer_gains_more_than_is_said_and_the_best_is_found(
-    groups: int, batch: int, monkeypatch: pytest.MonkeyPatch
+    groups: int, batch: int, cut: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With more groups than atoms as with fewer: these are looked at in other ways."""
     monkeypatch.setattr(pricing, "_BATCH", batch)
@@ -209,7 +233,7 @@ def test_no_layer_gains_more_than_is_said_and_the_best_is_found(
         )
         relaxation = Relaxation.of(problem)
         assert relaxation is not None
-        duals = scattered_duals(relaxation, chance)
+        duals = scattered_duals(relaxation, chance, cut=cut)
         atoms = range(len(relaxation.atoms))
         layers = [list(some) for count in atoms for some in combinations(atoms, count + 1)]
         gains = [gain_and_cost(relaxation, duals, layer) for layer in layers]
@@ -237,6 +261,8 @@ def test_of_many_layers_that_gain_the_best_are_offered(monkeypatch: pytest.Monke
         space=np.zeros(9),
         copies=np.zeros(9),
         counts=Counts.any(8),
+        cuts=Cuts.none(8),
+        pairs=np.zeros(0),
     )
     monkeypatch.setattr(pricing, "_BATCH", 1)
     monkeypatch.setattr(pricing, "_LEAST_BATCH", 1)
