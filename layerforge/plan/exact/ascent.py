@@ -78,10 +78,11 @@ class _Known:
 
 
 class _Adam:
-    """One array of duals, none below 0, and its steps."""
+    """One array of duals, none below its floor, and its steps."""
 
-    def __init__(self, values: Smalls, scale: Smalls) -> None:
+    def __init__(self, values: Smalls, scale: Smalls, floor: Smalls | float = 0.0) -> None:
         self.values = values
+        self._floor = floor
         self._scale = scale
         self._slopes = np.zeros_like(values)
         self._squares = np.zeros_like(values)
@@ -102,7 +103,7 @@ class _Adam:
         mean = self._slopes / np.float32(1 - _SLOPES**self._count)
         square = self._squares / np.float32(1 - _SQUARES**self._count)
         self.values += np.float32(length) * self._scale * mean / (np.sqrt(square) + np.float32(_NOTHING))
-        np.maximum(self.values, 0, out=self.values)
+        np.maximum(self.values, self._floor, out=self.values)
 
 
 class Ascent:
@@ -126,7 +127,9 @@ class Ascent:
         worth = _small(relaxation.needs * relaxation.stored / relaxation.needs.sum(axis=0) / COST)
         weight = relaxation.excess.sum(axis=1) / np.maximum(relaxation.foreign.sum(axis=1), 1.0)
         weight = _small(weight / max(weight.mean(), _NOTHING))
-        self._worth = _Adam(worth, np.maximum(worth, np.float32(_LEAST_WORTH)))
+        self._worth = _Adam(
+            worth, np.maximum(worth, np.float32(_LEAST_WORTH)), -_small(relaxation.twice / COST)
+        )
         self._slot = _Adam(np.zeros(groups, np.float32), np.float32(_SLOT_STEP) * weight)
         self._space = _Adam(np.zeros(groups, np.float32), np.full(groups, _SPACE_STEP, np.float32))
         self.cuts = Cuts.none(len(relaxation.atoms))
@@ -149,7 +152,7 @@ class Ascent:
         self._step(share)
 
     def cut(self, share: float) -> None:
-        """Find cuts that forbid what layers are taken on average at such steps, and drop those that are in vain."""
+        """Find cuts that forbid what is taken on average at such steps, and drop those that are in vain."""
         self._sweep()
         total = np.zeros((len(self._near.costs), len(self._slots)), np.float32)
         for _ in range(_AVERAGED):
@@ -193,7 +196,7 @@ class Ascent:
             one.values.astype(float) / scale for one in (self._worth, self._slot, self._space, self._pairs)
         )
         return Duals(
-            worth=np.floor(worth * COST) * relaxation.needs,
+            worth=np.maximum(np.floor(worth * COST), -relaxation.twice) * relaxation.needs,
             slot=np.ceil(slot * COST) * ~relaxation.single,
             space=space * SCALE,
             copies=np.zeros(len(relaxation.atoms) + 1),

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from math import ceil, floor, isinf
 
 import numpy as np
 
-from layerforge.plan.exact.ascent import Ascent
+from layerforge.plan.exact.climbing import climb
 from layerforge.plan.exact.master import Master
-from layerforge.plan.exact.pricing import FEW_GROUPS, Duals, Offer, Priced, losses, price
+from layerforge.plan.exact.pricing import FEW_GROUPS, Duals, Priced, chosen, losses, price, proven_by
 from layerforge.plan.exact.proving import Limits
 from layerforge.plan.exact.relaxation import Counts, Cuts, Flags, Numbers, Relaxation
 from layerforge.plan.floor import floor_of
 from layerforge.plan.problem import Layer, Problem, union
 
-# How many layers are taken in at each step, beside the best one for each group.
-_OFFERS = 60
 # The box around the best duals: a step that brings most of what it promised lets it grow.
 _FIRST_RADIUS = 0.3
 _LEAST_RADIUS = 0.01
@@ -31,20 +27,16 @@ _OVERSHOT = 5.0
 # Where a step in a box as wide promises no more than this part of the cost, it is over.
 _SETTLED = 1e-6
 _WIDE = 10.0
-# Where so many times on end no more than this part is promised in a box not narrower than this, cuts are looked
-# for: the rest of the way takes most steps and gains next to nothing.
-_OFTEN = 3
+# Where so many times on end no more than this part is promised in a box not narrower than this, cuts are
+# looked for: the rest of the way takes most steps and gains next to nothing.
+_OFTEN = 5
 _SLOW = 1e-3
 _NARROW = 0.1
 # From so many needs on, all time goes into climbing, and below that in proportion; no less than this part of
 # it is worth it.
 _ONLY_CLIMBING = 3000
 _LEAST_CLIMBING = 0.1
-# How often the duals are priced on the way, and what part of its cost a layer may gain then.
-_STOPS = 8
-_CONTENT = 0.002
-# After which of these stops cuts are looked for; and how often that is done where the linear program settles.
-_FIRST_CUT = 3
+# How often cuts are looked for in a case.
 _ROUNDS = 20
 # A count is whole if it is no farther than this from a whole number.
 _WHOLE = 0.01
@@ -130,32 +122,24 @@ class _Tree:
         if budget < self._work * _LEAST_CLIMBING:
             return
         (case,) = self._open
-        ascent = Ascent(self._relaxation, (atoms for atoms, _ in case.columns))
-        spent, best = 0, 0
-        for stop in range(1, _STOPS + 1):
-            while spent < budget * stop / _STOPS:
-                before = ascent.work
-                ascent.climb(min(1.0, spent / budget))
-                spent += ascent.work - before
-            scale = ascent.scale()
-            priced = price(self._relaxation, ascent.duals(scale), least=_CONTENT)
-            spent += priced.cells
-            proven = proven_by(self._relaxation, ascent.duals(scale), priced)
-            if proven >= best:
-                best, scale = proven, scale * (1 + priced.excess)
-                case = replace(
-                    case,
-                    bound=max(case.bound, best),
-                    begun=ascent.duals(scale),
-                    cuts=ascent.cuts,
-                    columns=(*self._open[0].columns, *ascent.layers(scale)),
-                )
-            ascent.add(offer.atoms for offer in chosen(priced.offers))
-            if _FIRST_CUT <= stop < _STOPS:
-                ascent.cut(spent / budget)
-            self._progress(1 - case.bound / self._cost)
+        climbed, spent = climb(
+            self._relaxation,
+            (atoms for atoms, _ in case.columns),
+            work=round(budget),
+            # With a thousand cuts, pricing takes all the time that there is.
+            cutting=budget < self._work,
+            progress=lambda bound: self._progress(1 - bound / self._cost),
+        )
         self._work -= spent
-        self._open = [case]
+        self._open = [
+            replace(
+                case,
+                bound=max(case.bound, climbed.bound),
+                begun=climbed.duals,
+                cuts=climbed.duals.cuts,
+                columns=case.columns + climbed.layers,
+            )
+        ]
 
     def grow(self) -> None:
         """Bound the case with the least bound, and divide it, as long as that is a gain and work is left."""
@@ -236,7 +220,7 @@ class _Bounding:
         )
 
     def _with_cuts(self) -> tuple[_Case, ...]:
-        """The case with more cuts; none where the program keeps to all, or groups are few: these are seen whole."""
+        """The case with more cuts; none where the program keeps to all. Few groups are priced without any."""
         if self._case.rounds >= _ROUNDS or len(self._relaxation.slots) <= FEW_GROUPS:
             return ()
         cuts = self._master.find_cuts()
@@ -313,26 +297,6 @@ class _Bounding:
     def _work(self, priced: Priced) -> int:
         # As measured with 12 to 1,000 functions, to a factor of two.
         return priced.cells + self._master.iterations * (100_000 + 25 * len(self._master.sides)) + 5_000_000
-
-
-def chosen(offers: Sequence[Offer]) -> list[Offer]:
-    """Return the best layers, and the best one for each group: the others may all be alike."""
-    best = [*offers[:_OFFERS]]
-    if len(offers) > _OFFERS:
-        takes = np.array([offer.users for offer in offers])
-        first = np.argmax(takes, axis=0)
-        best += [offers[place] for place in np.unique(first[first >= _OFFERS])]
-    return best
-
-
-def proven_by(relaxation: Relaxation, duals: Duals, priced: Priced) -> int:
-    """Return the bound that duals prove, whatever they are: scaled down to where no layer gains."""
-    value = duals.value(relaxation)
-    if isinf(priced.excess) or value <= 0:
-        return 0
-    # Every plan's cost is a multiple of the unit: rounding up is right, once the division is exact.
-    proved = floor(Fraction(value) / (1 + Fraction(priced.excess)))
-    return ceil(Fraction(proved, relaxation.unit)) * relaxation.unit
 
 
 def _first_layers(relaxation: Relaxation, start: Sequence[Layer]) -> Iterator[tuple[Flags, Flags]]:

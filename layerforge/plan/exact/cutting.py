@@ -1,7 +1,7 @@
 """What can be made of halves of layers, and of no plan: cuts that forbid it.
 
-A group with k slots that needs k + 1 atoms has two of them from the same layer, in every plan. Where layers may
-be taken by halves, it may take a half that holds all of them, and a half of each of the others alone.
+A group with k slots that needs k + 1 atoms has two of them from the same layer, in every plan. Where layers
+may be taken by halves, it may take a half that holds all of them, and a half of each of the others alone.
 """
 
 from __future__ import annotations

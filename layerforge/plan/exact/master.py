@@ -65,7 +65,9 @@ class Master:
         """Return a row's values as whole prices, rounded so that no layer gains more by it."""
         relaxation = self.relaxation
         worth = np.zeros(relaxation.needs.shape)
-        worth[self._need_groups, self._need_atoms] = np.floor(values[: self._slot_row] * COST)
+        worth[self._need_groups, self._need_atoms] = np.maximum(
+            np.floor(values[: self._slot_row] * COST), -self._twice
+        )
         singles = values[self._single_row : self._least_row] * COST
         worth[relaxation.single] = np.floor(singles[:, None] * self._parts[relaxation.single])
         slot = np.zeros(len(relaxation.slots))
@@ -134,14 +136,18 @@ class Master:
         solution = self._solver.getSolution()
         self.iterations = max(0, info.simplex_iteration_count)
         self.value = info.objective_function_value
-        taken = np.array(solution.col_value, dtype=float)[2 * self._count :]
+        taken = np.array(solution.col_value, dtype=float)[self._beside :]
         self._taken = taken
         self.shares = {}
         for place in np.flatnonzero(taken > _TRACE):
             atoms = self.columns[place][0]
             self.shares[atoms] = self.shares.get(atoms, 0.0) + float(taken[place])
-        values: Numbers = np.maximum(np.array(solution.row_dual), 0.0)
-        return values if len(values) == self._count and np.isfinite(values).all() else None
+        values: Numbers = np.array(solution.row_dual)
+        if len(values) != self._count or not np.isfinite(values).all():
+            return None
+        values[self._slot_row :] = np.maximum(values[self._slot_row :], 0.0)
+        values[: self._slot_row] = np.maximum(values[: self._slot_row], -self._twice / COST)
+        return values
 
     def find_cuts(self) -> Cuts:
         """Return cuts that the layers in the program fall short of."""
@@ -158,18 +164,19 @@ class Master:
         """Forget the layers that are farthest from gaining, where many are known."""
         if len(self.columns) <= _MOST_COLUMNS:
             return
-        reduced = np.array(self._solver.getSolution().col_dual)[2 * self._count :]
+        reduced = np.array(self._solver.getSolution().col_dual)[self._beside :]
         reduced = np.concatenate([reduced, np.zeros(len(self.columns) - len(reduced))])
         dropped = np.sort(np.argsort(reduced, kind="stable")[_KEPT_COLUMNS:])
-        self._solver.deleteCols(len(dropped), (dropped + 2 * self._count).astype(np.int32))
+        self._solver.deleteCols(len(dropped), (dropped + self._beside).astype(np.int32))
         gone = set(dropped.tolist())
         self.columns = [key for position, key in enumerate(self.columns) if position not in gone]
         self._known = set(self.columns)
 
     def _rows_of(self, relaxation: Relaxation) -> None:
-        """Number the rows: needs, slots, space, groups of one slot as a whole, least and greatest counts, cuts."""
+        """Number the rows: needs, slots, space, groups of one slot as a whole, counts, cuts."""
         free = ~relaxation.single
         self._need_groups, self._need_atoms = np.nonzero(relaxation.needs & free[:, None])
+        self._twice = relaxation.twice[self._need_groups, self._need_atoms]
         self._need_row = np.full(relaxation.needs.shape, -1, dtype=np.intp)
         self._need_row[self._need_groups, self._need_atoms] = np.arange(len(self._need_groups))
         groups = len(relaxation.slots)
@@ -226,9 +233,9 @@ class Master:
         sides[self._least_row : self._most_row] = self.counts.least[self._at_least]
         sides[self._most_row : self._cut_row] = -self.counts.most[self._at_most]
         nothing = np.array([], dtype=np.int32)
-        self._solver.addRows(
-            self._count, sides, np.full(self._count, INFINITY), 0, nothing, nothing, np.array([], dtype=float)
-        )
+        most = np.full(self._count, INFINITY)
+        most[: self._slot_row] = 1.0
+        self._solver.addRows(self._count, sides, most, 0, nothing, nothing, np.array([], dtype=float))
         self.sides = sides
         needs = self._slot_row
         places = np.empty(self._count + needs, dtype=np.int32)
@@ -240,6 +247,9 @@ class Master:
         starts = [*range(0, 2 * needs, 2), *range(2 * needs, self._count + needs)]
         for sign in (1.0, -1.0):
             self._add_columns(np.zeros(self._count), starts, places, sign * entries)
+        # What is carried twice.
+        self._add_columns(self._twice / COST, [*range(needs)], np.arange(needs), -np.ones(needs))
+        self._beside = 2 * self._count + needs
 
     def _add_columns(
         self, costs: Numbers, starts: list[int], places: npt.NDArray[np.integer], entries: Numbers

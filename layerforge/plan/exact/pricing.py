@@ -20,7 +20,10 @@ worth less than it costs, to all who may still take part, is left out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import ceil, floor, isinf
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +38,8 @@ _ROUNDING = 1e-12
 # the atoms of 12 groups takes 700 ms and is not complete.
 FEW_GROUPS = 14
 _NOTHING = 1e-9
+# How many layers are taken in at each step, beside the best one for each group.
+_OFFERS = 60
 # How many groups of sets are looked at at a time, and at least how many sets. (With all sets of 719 groups
 # side by side, 20 s instead of 8; with 1,000, 5 s instead of 3.)
 _BATCH = 60_000
@@ -55,6 +60,8 @@ _FIRST_LEAST = 0.001
 class Duals:
     """Whole thousandths of a byte: `worth[g, a]` of a needed atom, `slot[g]` of a slot.
 
+    What an atom is worth may be less than nothing, by what carrying it twice costs (`Relaxation.twice`).
+
     `space[g]`: of a byte carried in excess, in thousandths of a byte, any number from 0. `copies[a]`: that
     one layer more holds an atom, and at last that there is one layer more; below 0 where there may be no
     more than `counts` says, 0 where it says nothing.
@@ -73,7 +80,8 @@ class Duals:
         free = ~relaxation.single
         space = np.ceil(self.space * relaxation.spare * (1 + _SAFETY))
         paid = float((self.slot * relaxation.slots)[free].sum() + space.sum())
-        gained = float(self.worth.sum() + self.pairs.sum())
+        gained = float(np.maximum(self.worth, 0.0).sum() + self.pairs.sum())
+        paid += float(np.maximum(-self.worth, 0.0).sum())
         for place in np.flatnonzero(self.copies):
             price = float(self.copies[place])
             side = self.counts.least[place] if price > 0 else self.counts.most[place]
@@ -119,7 +127,7 @@ class _Sets:
     gains: Numbers
     closed: Flags
     met: npt.NDArray[np.int8]
-    """How many atoms of each cut are chosen: one, and half of the cut's price is kept in `gains`, in case that
+    """How many atoms of each cut are chosen: one, and half of the cut's price is in `gains`, in case that
     another comes; two or more, and all of it is."""
     costs: Numbers
     paid: Numbers
@@ -279,7 +287,7 @@ class _Branching:
         return sets
 
     def _pair(self, sets: _Sets, added: Flags) -> None:
-        """Pay for cuts: half where an atom may have another come, all where it came, nothing where none did."""
+        """Pay for cuts: half where another atom may come, all where it came, nothing where none did."""
         atom = sets.atom
         if not len(self._cuts):
             return
@@ -356,6 +364,26 @@ def _price_by_groups(relaxation: Relaxation, duals: Duals, gains: Numbers, large
         lost = 2 * _ROUNDING * largest / least if least > 0 else float("inf")
         excess = float(np.nextafter(excess + lost, np.inf))
     return Priced(offers=offers, excess=excess, complete=True, cells=users.size * len(worth[0]))
+
+
+def chosen(offers: Sequence[Offer]) -> list[Offer]:
+    """Return the best layers, and the best one for each group: the others may all be alike."""
+    best = [*offers[:_OFFERS]]
+    if len(offers) > _OFFERS:
+        takes = np.array([offer.users for offer in offers])
+        first = np.argmax(takes, axis=0)
+        best += [offers[place] for place in np.unique(first[first >= _OFFERS])]
+    return best
+
+
+def proven_by(relaxation: Relaxation, duals: Duals, priced: Priced) -> int:
+    """Return the bound that duals prove, whatever they are: scaled down to where no layer gains."""
+    value = duals.value(relaxation)
+    if isinf(priced.excess) or value <= 0:
+        return 0
+    # Every plan's cost is a multiple of the unit: rounding up is right, once the division is exact.
+    proved = floor(Fraction(value) / (1 + Fraction(priced.excess)))
+    return ceil(Fraction(proved, relaxation.unit)) * relaxation.unit
 
 
 def losses(relaxation: Relaxation, duals: Duals, sets: Flags) -> Numbers:

@@ -59,11 +59,11 @@ class Limits:
     """How long to look: `steps` of the linear program, and `work` (a billionth of a second or two each)."""
 
     steps: int = 5000
-    work: int = 45_000_000_000
+    work: int = 60_000_000_000
 
     @classmethod
     def of(cls, problem: Problem) -> Limits:
-        """About twenty seconds for 20 functions, and a minute from 100 on."""
+        """About twenty seconds for 20 functions, a minute for 100, and a minute and a half from 150 on."""
         return cls(work=min(cls().work, 15_000_000_000 + 300_000_000 * len(problem.needs)))
 
 

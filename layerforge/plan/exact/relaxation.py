@@ -4,7 +4,7 @@ Every plan of the problem is a plan of the relaxation, and costs no more there: 
 relaxation falls below, no plan of the problem does. Relaxed is:
 
 - functions that need the same, with as many slots, are one *group*, with the most room among them;
-- a needed atom that a function carries twice is carried for nothing the second time, and fits;
+- a needed atom that a function carries twice fits the second time;
 - the prices of change, `apart` and `most_layers` are left out.
 
 `carriers` are honoured, and so are `rivals` of what a function needs.
@@ -63,6 +63,7 @@ class Cuts:
 
     @classmethod
     def none(cls, atoms: int) -> Cuts:
+        """Return no cuts, of so many atoms."""
         return cls(groups=np.zeros(0, dtype=np.intp), atoms=np.zeros((0, atoms), dtype=bool))
 
     def __len__(self) -> int:
@@ -74,6 +75,7 @@ class Cuts:
         )
 
     def only(self, rows: Flags) -> Cuts:
+        """Return some of them."""
         return Cuts(groups=self.groups[rows], atoms=self.atoms[rows])
 
 
@@ -83,10 +85,11 @@ class Relaxation:
 
     `atoms[i]` is the atom of the problem that is i here, `members[g]` the functions of a group.
     `sizes` in bytes, `stored` what storing an atom once costs, `excess[g, a]` what it costs that a
-    group carries an atom that it does not need (0 where it does), `foreign` its bytes where it does
-    not. `barred[g, a]`: the group takes no layer that holds the atom. `spare[g]`: bytes that it can
-    carry in excess. `single[g]`: the group has one slot, so it takes only layers that hold all its needs.
-    `unit`: what every price is a multiple of.
+    group carries an atom that it does not need (0 where it does), `foreign` its bytes where it does not;
+    `twice[g, a]` what it costs to carry one again that it needs (0 where it does not, or has one slot).
+    `barred[g, a]`: the group takes no layer that holds the atom. `spare[g]`: bytes that it can carry in
+    excess. `single[g]`: the group has one slot, so it takes only layers that hold all its needs. `unit`: what
+    every price is a multiple of.
     """
 
     atoms: tuple[int, ...]
@@ -95,6 +98,7 @@ class Relaxation:
     stored: Numbers
     needs: Flags
     excess: Numbers
+    twice: Numbers
     foreign: Numbers
     barred: Flags
     slots: Numbers
@@ -133,6 +137,7 @@ class Relaxation:
             stored=sizes * problem.prices.stored,
             needs=needs,
             excess=foreign * price[:, None],
+            twice=np.where(needs & ~single[:, None], sizes, 0.0) * price[:, None],
             foreign=foreign,
             barred=barred,
             slots=slots,

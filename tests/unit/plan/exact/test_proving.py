@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from layerforge.errors import EXIT_TOOL, ToolError
 from layerforge.plan.exact import bounding, pricing
 from layerforge.plan.exact.choosing import choose_layers
+from layerforge.plan.exact.cutting import find_cuts
 from layerforge.plan.exact.pricing import Duals, Offer, price
 from layerforge.plan.exact.proving import Limits, Proof, prove
 from layerforge.plan.exact.relaxation import Counts, Cuts, Relaxation
@@ -142,8 +143,13 @@ def test_a_bound_holds_whatever_duals_the_solver_returns(problem: Problem, data:
     high = float(problem.size((1 << atoms) - 1)) * SCALE
     amounts = st.floats(0, high).map(round).map(float) | st.sampled_from([0.0, high, 1e13, 1e16, 1e300])
     worth = data.draw(st.lists(amounts, min_size=groups * atoms, max_size=groups * atoms))
+    below = data.draw(st.lists(st.booleans(), min_size=groups * atoms, max_size=groups * atoms))
     duals = Duals(
-        worth=np.array(worth).reshape(groups, atoms) * relaxation.needs,
+        worth=np.where(
+            np.array(below).reshape(groups, atoms),
+            -relaxation.twice,
+            np.array(worth).reshape(groups, atoms) * relaxation.needs,
+        ),
         slot=np.array(data.draw(st.lists(amounts, min_size=groups, max_size=groups))) * ~relaxation.single,
         space=np.array(data.draw(st.lists(st.floats(0, 5000), min_size=groups, max_size=groups))),
         copies=np.zeros(atoms + 1),
@@ -152,7 +158,7 @@ def test_a_bound_holds_whatever_duals_the_solver_returns(problem: Problem, data:
         pairs=np.zeros(0),
     )
     for priced in (price(relaxation, duals), price(relaxation, duals, least=0.1, patience=5)):
-        assert bounding.proven_by(relaxation, duals, priced) <= least_cost(problem)
+        assert pricing.proven_by(relaxation, duals, priced) <= least_cost(problem)
 
 
 def gain_and_cost(relaxation: Relaxation, duals: Duals, atoms: list[int]) -> tuple[float, float]:
@@ -184,8 +190,10 @@ def scattered_duals(relaxation: Relaxation, chance: np.random.Generator, *, cut:
     counted = chance.choice([-0.5, 0.0, 0.0, 0.3, 1.2], atoms + 1)
     cuts = every_cut(relaxation) if cut else Cuts.none(atoms)
     cuts = cuts.only(chance.random(len(cuts)) < 0.3)
+    worth = np.floor(worth * relaxation.needs)
+    worth = np.where(chance.random((groups, atoms)) < 0.1, -relaxation.twice, worth)
     return Duals(
-        worth=np.floor(worth * relaxation.needs),
+        worth=worth,
         slot=np.floor(chance.random(groups) ** 2 * worth.max() * 3) * ~relaxation.single,
         space=np.zeros(groups),
         copies=np.floor(counted * np.append(relaxation.stored, relaxation.layer)),
@@ -346,6 +354,44 @@ def test_the_linear_program_goes_on_from_where_climbing_came_to(monkeypatch: pyt
     assert begun.lower_bound > 1.05 * usual.lower_bound
 
 
+def test_halves_of_layers_are_cut_off_and_no_plan_is() -> None:
+    problem = make_problem([30 * MIB, 20 * MIB, 10 * MIB], [0b111, 0b011], slots=[2, 1])
+    relaxation = Relaxation.of(problem)
+    assert relaxation is not None
+    none = Cuts.none(3)
+    sets = np.array([[True, True, True], *np.eye(3, dtype=bool), [True, True, False]])
+    halves = np.array([[0.5, 0.0], [0.5, 0.0], [0.5, 0.0], [0.5, 0.0], [0.0, 1.0]])
+    found = find_cuts(relaxation, sets, halves, none)
+    assert (found.groups.tolist(), found.atoms.tolist()) == ([0], [[True, True, True]])
+    assert not len(find_cuts(relaxation, sets, halves, found))
+    plan = np.array([[0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
+    assert not len(find_cuts(relaxation, sets, plan, none))
+
+
+def test_cuts_bring_a_bound_nearer(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = scattered(24, atoms=20, slots=(2, 3))
+    problem = state(parse_instance(json.dumps(made), path="x")).problem
+    plan = solve(problem, effort=Effort.FAST)
+    cut = prove(problem, plan, limits=Limits(steps=100))
+    monkeypatch.setattr(bounding, "_ROUNDS", 0)
+    uncut = prove(problem, plan, limits=Limits(steps=100))
+    assert uncut.lower_bound < cut.lower_bound <= cut.cost
+
+
+def test_what_is_carried_twice_costs_as_much_as_excess() -> None:
+    problem = make_problem([30 * MIB, 20 * MIB, 10 * MIB], [0b111, 0b011])
+    relaxation = Relaxation.of(problem)
+    assert relaxation is not None
+    weight = problem.excess[0]
+    assert relaxation.twice.tolist() == [
+        [30 * MIB * weight, 20 * MIB * weight, 10 * MIB * weight],
+        [30 * MIB * weight, 20 * MIB * weight, 0.0],
+    ]
+    single = Relaxation.of(make_problem([30 * MIB], [0b1], slots=[1]))
+    assert single is not None
+    assert not single.twice.any()
+
+
 def test_each_group_is_offered_its_best_layer() -> None:
     """The best sixty are taken in, and below them the best for a group that they leave out."""
     groups = [[True, False]] * 60 + [[True, False], [False, True], [True, True]]
@@ -353,8 +399,8 @@ def test_each_group_is_offered_its_best_layer() -> None:
         Offer(atoms=np.array([True]), users=np.array(users), gain=float(100 - place), cost=1.0)
         for place, users in enumerate(groups)
     ]
-    assert bounding.chosen(offers) == [*offers[:60], offers[61]]
-    assert bounding.chosen(offers[:2]) == offers[:2]
+    assert pricing.chosen(offers) == [*offers[:60], offers[61]]
+    assert pricing.chosen(offers[:2]) == offers[:2]
 
 
 def test_a_single_slot_costs_the_copy_that_the_bound_knows_of() -> None:
