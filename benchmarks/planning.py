@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+# As the command does: cores that wait for each other would count as well.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from layerforge.model.planning import EFFORTS
 from layerforge.plan.beginning import begin_layers

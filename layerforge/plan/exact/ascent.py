@@ -40,6 +40,7 @@ _NOTHING = 1e-6
 # A slot is worth about a MiB at first, a byte of space next to nothing.
 _SLOT_STEP, _SPACE_STEP = 1.0, 0.05
 _LEAST_WORTH = 1e-3
+_LEAST_WEIGHT = 0.1
 _PAIR_STEP = 0.5
 # Over how many steps layers are averaged before cuts are looked for.
 _AVERAGED = 200
@@ -126,7 +127,7 @@ class Ascent:
         # Every atom is paid for once, in equal parts by those that need it.
         worth = _small(relaxation.needs * relaxation.stored / relaxation.needs.sum(axis=0) / COST)
         weight = relaxation.excess.sum(axis=1) / np.maximum(relaxation.foreign.sum(axis=1), 1.0)
-        weight = _small(weight / max(weight.mean(), _NOTHING))
+        weight = _small(np.maximum(weight / max(weight.mean(), _NOTHING), _LEAST_WEIGHT))
         self._worth = _Adam(
             worth, np.maximum(worth, np.float32(_LEAST_WORTH)), -_small(relaxation.twice / COST)
         )

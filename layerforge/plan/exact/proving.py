@@ -59,11 +59,11 @@ class Limits:
     """How long to look: `steps` of the linear program, and `work` (a billionth of a second or two each)."""
 
     steps: int = 5000
-    work: int = 60_000_000_000
+    work: int = 75_000_000_000
 
     @classmethod
     def of(cls, problem: Problem) -> Limits:
-        """About twenty seconds for 20 functions, a minute for 100, and a minute and a half from 150 on."""
+        """About twenty seconds for 20 functions, a minute for 100, and two at most from 200 on."""
         return cls(work=min(cls().work, 15_000_000_000 + 300_000_000 * len(problem.needs)))
 
 
@@ -76,8 +76,8 @@ def prove(
 ) -> Proof:
     """Bound the cost of all plans from below, and look for one that is cheaper than the plan `start`.
 
-    Another plan is returned only if it is cheaper and breaks nothing; it is the same on every machine on
-    which HiGHS takes the same steps (as one build of it does).
+    Another plan is returned only if it is cheaper and breaks nothing; it is the same where floats are
+    rounded alike, and HiGHS takes the same steps (as one build of it does).
 
     The bound holds for the whole problem. What `relaxation` leaves out (prices of change, `apart`,
     `most_layers`) makes it weaker, never wrong. `progress` gets the gap, as a part of the cost.
