@@ -12,7 +12,10 @@ from layerforge.plan.exact.relaxation import Flags, Relaxation
 
 # Duals are priced again after so much of the work, or so many times what pricing took the last time.
 _STOP = 0.025
-_CLIMBED = 3
+_CLIMBED = 3.0
+# Where steps are shortest after so much of the work, the rest goes into layers that still gain.
+_WAY = 0.85
+_CLIMBED_AT_LAST = 0.5
 # What part of its cost a layer may gain before it is looked for then.
 _CONTENT = 0.001
 # How much of the way is climbed before cuts are looked for, and between that and the next time.
@@ -44,9 +47,13 @@ def climb(
     ascent = Ascent(relaxation, sets)
     pricing, stop, cut = 0, 0.0, _FIRST_CUT if cutting else inf
     best: Climbed | None = None
+
+    def share() -> float:
+        return min(1.0, (ascent.work + pricing) / (_WAY * work))
+
     while best is None or ascent.work + pricing < work:
         while ascent.work + pricing < min(stop, work) or not ascent.work:
-            ascent.climb(min(1.0, (ascent.work + pricing) / work))
+            ascent.climb(share())
         scale = ascent.scale()
         duals = ascent.duals(scale)
         priced = price(relaxation, duals, least=_CONTENT)
@@ -58,7 +65,8 @@ def climb(
             progress(bound)
         ascent.add(offer.atoms for offer in chosen(priced.offers))
         if ascent.work + pricing > cut * work:
-            ascent.cut(min(1.0, (ascent.work + pricing) / work))
+            ascent.cut(share())
             cut += _CUT
-        stop = ascent.work + pricing + max(_CLIMBED * priced.cells, _STOP * work)
+        times = _CLIMBED if share() < 1 else _CLIMBED_AT_LAST
+        stop = ascent.work + pricing + max(times * priced.cells, _STOP * work)
     return best, ascent.work + pricing

@@ -63,8 +63,8 @@ class Limits:
 
     @classmethod
     def of(cls, problem: Problem) -> Limits:
-        """About twenty seconds for 20 functions, a minute for 100, and two at most from 200 on."""
-        return cls(work=min(cls().work, 15_000_000_000 + 300_000_000 * len(problem.needs)))
+        """About twenty seconds for 20 functions, a minute for 100, and two at most from 260 on."""
+        return cls(work=min(cls().work, 10_000_000_000 + 250_000_000 * len(problem.needs)))
 
 
 def prove(
