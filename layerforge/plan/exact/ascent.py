@@ -41,6 +41,8 @@ _NOTHING = 1e-6
 _SLOT_STEP, _SPACE_STEP = 1.0, 0.05
 _LEAST_WORTH = 1e-3
 _LEAST_WEIGHT = 0.1
+# Layers may be free, but nothing is divided by nothing.
+_LEAST_COST = np.float32(1e-6)
 _PAIR_STEP = 0.5
 # Over how many steps layers are averaged before cuts are looked for.
 _AVERAGED = 200
@@ -137,7 +139,7 @@ class Ascent:
         self._pairs = _Adam(np.zeros(0, np.float32), np.zeros(0, np.float32))
         self._sets: dict[bytes, Flags] = {}
         self.add(sets)
-        self._known = self._near = self._state(np.array(list(self._sets.values())))
+        self._near = self._state(self._all())
         self._steps = 0
 
     def add(self, sets: Iterable[Flags]) -> None:
@@ -187,7 +189,7 @@ class Ascent:
 
     def scale(self) -> float:
         """Return what the duals have to be divided by, so that no known layer gains."""
-        known = self._state(np.array(list(self._sets.values())))
+        known = self._state(self._all())
         return max(1.0, float((np.maximum(self._gains(known), 0).sum(axis=1) / known.costs).max()))
 
     def duals(self, scale: float) -> Duals:
@@ -208,7 +210,7 @@ class Ascent:
 
     def layers(self, scale: float) -> list[tuple[Flags, Flags]]:
         """Return the known layers, as (atoms, groups), that are nearest to gaining at the scaled duals."""
-        known = self._state(np.array(list(self._sets.values())))
+        known = self._state(self._all())
         gains = self._gains(known)
         parts = np.maximum(gains, 0).sum(axis=1) / known.costs / scale - 1
         best = np.argsort(-parts, kind="stable")
@@ -221,15 +223,15 @@ class Ascent:
 
     def _sweep(self) -> None:
         """Look at all known sets, and for more."""
-        self._known = self._state(np.array(list(self._sets.values())))
-        gains = self._gains(self._known)
-        parts = np.maximum(gains, 0).sum(axis=1) / self._known.costs - 1
+        known = self._state(self._all())
+        gains = self._gains(known)
+        parts = np.maximum(gains, 0).sum(axis=1) / known.costs - 1
         best = np.argsort(-parts, kind="stable")
         if len(best) > _MOST_SETS:
             best = best[:_KEPT_SETS]
-            self._sets = {self._known.sets[row].tobytes(): self._known.sets[row] for row in best}
-        self._near = self._known.only(best[parts[best] > _NEAR])
-        self._flip(self._known.only(best[:_BEST]), gains[best[:_BEST]], parts[best[:_BEST]])
+            self._sets = {known.sets[row].tobytes(): known.sets[row] for row in best}
+        self._near = known.only(best[parts[best] > _NEAR])
+        self._flip(known.only(best[:_BEST]), gains[best[:_BEST]], parts[best[:_BEST]])
         self._count(len(parts) * self._needs.size)
 
     def _flip(self, known: _Known, gains: Smalls, parts: Smalls) -> None:
@@ -245,7 +247,7 @@ class Ascent:
                         known.sets[:, atom, None], self._required[:, atom], self._barred[:, atom]
                     )
                     changed[closed > 0] = _CLOSED
-                costs = known.costs + signs[:, atom] * self._stored[atom]
+                costs = np.maximum(known.costs + signs[:, atom] * self._stored[atom], _LEAST_COST)
                 better[:, atom] = np.maximum(changed, 0).sum(axis=1) / costs - 1
             self._count(better.size * len(self._slots) * _CELLS_OF_FLIP)
             rows = np.flatnonzero(better.max(axis=1) > parts)
@@ -280,7 +282,11 @@ class Ascent:
         if self._closing:
             closed = (members @ self._barred.T + (1 - members) @ self._required.T) > 0
         paired = _small(members @ _small(self.cuts.atoms.T) >= 2)
-        return _Known(sets, members, members @ self._stored + self._layer, closed, paired)
+        costs = np.maximum(members @ self._stored + self._layer, _LEAST_COST)
+        return _Known(sets, members, costs, closed, paired)
+
+    def _all(self) -> Flags:
+        return np.array(list(self._sets.values()))
 
 
 def _small(numbers: npt.NDArray[np.generic]) -> Smalls:

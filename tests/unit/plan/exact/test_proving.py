@@ -329,6 +329,15 @@ def test_no_plan_is_cheaper_than_the_bound_that_is_climbed_to(climbing_only: Non
     assert proof.lower_bound <= least_cost(problem) <= proof.cost
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_costs_nothing_is_climbed_over_as_well(climbing_only: None) -> None:
+    """No price for a layer, none for excess, and an atom of no bytes."""
+    problem = make_problem([30 * MIB, 0], [0b11, 0b10, 0b01], excess=0)
+    free = replace(problem, prices=replace(problem.prices, layer=0))
+    proof = prove(free, solve(free), limits=Limits(work=100_000_000))
+    assert 0.9 * 30 * MIB * SCALE < proof.lower_bound <= 30 * MIB * SCALE
+
+
 @pytest.mark.parametrize("made", [realistic(20, seed=1, few_slots=True), near_cap(8), scattered(8)])
 def test_climbing_proves_nearly_what_the_linear_program_does(
     made: Instance, monkeypatch: pytest.MonkeyPatch
