@@ -141,6 +141,33 @@ def check_document(instance: Mapping[str, Any], document: Mapping[str, Any]) -> 
     assert 0 <= document["lower_bound"] <= document["cost"]
 
 
+def check_project(document: Mapping[str, Any], needs: Mapping[str, frozenset[str]]) -> None:
+    """Hold the document of `plan --json` against the names that each function needs, and its own figures.
+
+    For projects of the default settings, where nothing stays in a function's own zip.
+    """
+    layers = {layer["name"]: layer for layer in document["layers"]}
+    carried = 0
+    assert set(document["functions"]) == set(needs)
+    for name, one in document["functions"].items():
+        taken = [layers[layer] for layer in one["layers"]]
+        held = [item for layer in taken for item in layer["distributions"]]
+        sizes = {item["name"]: item["unzipped_size"] for item in held}
+        total = sum(layer["unzipped_size"] for layer in taken)
+        excess = total - sum(sizes[needed] for needed in needs[name])
+        assert len(set(one["layers"])) == len(taken) <= 5
+        assert all(one["target"] in layer["targets"] for layer in taken)
+        assert len({(item["name"], item["version"]) for item in held}) == len(sizes)
+        assert one["unzipped_size"] == one["code_size"] + total <= 262_144_000
+        assert one["carried_excess"] == excess
+        carried += excess
+    stored = sum(item["unzipped_size"] for layer in layers.values() for item in layer["distributions"])
+    cost = document["cost"]
+    assert {layer for one in document["functions"].values() for layer in one["layers"]} == set(layers)
+    assert (cost["stored"], cost["carried"]) == (stored, carried)
+    assert cost["total"] == stored + carried / 10 + 1_048_576 * len(layers)
+
+
 def check_layer_plan(demands: Sequence[Demand], plan: LayerPlan) -> None:
     """Hold a plan against what was asked for, where nothing stays in a function's own zip."""
     items = {item for demand in demands for item in demand.needs}

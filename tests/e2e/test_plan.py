@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from tests.e2e.shop import Shop
+from tests.plan_checker import check_project
 
 MB = 1_048_576
+NEEDS = {
+    "Orders": frozenset({"greeter", "matrix", "speedups"}),
+    "Billing": frozenset({"greeter", "shopkit"}),
+    "Reports": frozenset({"greeter", "matrix"}),
+}
 CONFIG = 'name = "shop"\ntemplate = "template.yaml"\n'
 
 
@@ -13,6 +19,7 @@ def test_a_plan_says_what_it_costs_changes_and_why(shop: Shop) -> None:
     first = shop.run("plan", "--json")
     assert first.code == 0, first.stderr
     document = first.document
+    check_project(document, NEEDS)
     cost = document["cost"]
     assert cost["total"] == cost["stored"] + cost["excess"] + cost["layers"] + cost["change"]
     assert cost["layer_count"] == len(document["layers"])
