@@ -25,6 +25,8 @@ def _read_umask() -> int:
 
 # Read once, while there is one thread: the only way to read it is to change it.
 _UMASK = _read_umask()
+# What `atomic_file` is in the middle of, in any thread.
+_unfinished: set[Path] = set()
 
 
 # What the cache may grow to, in bytes, unless LAYERFORGE_CACHE_MAX_MB says otherwise.
@@ -67,6 +69,7 @@ def atomic_file(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     temporary = Path(name)
+    _unfinished.add(temporary)
     try:
         with os.fdopen(descriptor, "w+b") as stream:
             yield stream
@@ -78,6 +81,15 @@ def atomic_file(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    finally:
+        _unfinished.discard(temporary)
+
+
+def remove_unfinished() -> None:
+    """Remove what other threads are in the middle of writing: for a process that ends without waiting."""
+    for temporary in tuple(_unfinished):
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:

@@ -62,6 +62,25 @@ def test_what_breaks_off_leaves_the_old_file_and_no_other(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_worker_that_ends_leaves_nothing_half_written(tmp_path: Path) -> None:
+    """Its threads are not waited for: some megabytes may still be on their way to one of them."""
+    code = (
+        "import os, signal, threading\n"
+        "from pathlib import Path; from layerforge.cache import atomic_file\n"
+        "from layerforge.resolve.pip_worker.__main__ import _end\n"
+        "writing = threading.Event()\n"
+        "def write():\n"
+        "    with atomic_file(Path('facts.json')):\n"
+        "        writing.set()\n"
+        "        threading.Event().wait()\n"
+        "threading.Thread(target=write, daemon=True).start(); writing.wait()\n"
+        "assert len(os.listdir()) == 1\n"
+        "_end(signal.SIGTERM, None)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, start_new_session=True, timeout=60)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_permissions_follow_the_umask(tmp_path: Path) -> None:
     code = (
         "import os, sys; os.umask(0o027)\n"

@@ -119,7 +119,7 @@ class _Tree:
     def climb(self) -> None:
         """Where there are many needs, begin with duals from an `Ascent`; with very many, that has to do."""
         budget = self._work * min(1.0, float(self._relaxation.needs.sum()) / _ONLY_CLIMBING)
-        if budget < self._work * _LEAST_CLIMBING:
+        if budget < self._work * _LEAST_CLIMBING or self.bound >= self._done:
             return
         (case,) = self._open
         climbed, spent = climb(

@@ -358,7 +358,12 @@ def _price_by_groups(relaxation: Relaxation, duals: Duals, gains: Numbers, large
                 )
                 for place in np.argsort(-found, kind="stable")
             )
-        excess = max(excess, float((found / np.maximum(costs, _NOTHING)).max()))
+        if not (costs > 0).all():
+            return Priced(offers=offers, excess=float("inf"), complete=True, cells=users.size * len(worth[0]))
+        before, excess = excess, max(excess, float((found / costs).max()))
+        if excess == before:
+            # What still seems to gain is rounding.
+            break
     if excess:
         least = relaxation.layer + relaxation.stored.min()
         lost = 2 * _ROUNDING * largest / least if least > 0 else float("inf")

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, BinaryIO
 
+from layerforge.cache import remove_unfinished
 from layerforge.errors import BuildError, LayerforgeError
 from layerforge.model.url import redact
 from layerforge.os_errors import as_expected
@@ -76,7 +77,9 @@ def _end(_number: int, _frame: FrameType | None) -> None:
         closing = threading.Thread(target=workshops.close_workshops, daemon=True)
         closing.start()
         closing.join(_SECONDS_TO_CLOSE)
+        remove_unfinished()
         os._exit(1 if closing.is_alive() else 0)
+    remove_unfinished()
     os._exit(0)
 
 

@@ -330,6 +330,23 @@ def test_no_plan_is_cheaper_than_the_bound_that_is_climbed_to(climbing_only: Non
 
 
 @pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("climbs", [False, True])
+def test_where_all_is_free_a_proof_ends_at_once(climbs: bool, request: pytest.FixtureRequest) -> None:
+    if climbs:
+        request.getfixturevalue("climbing_only")
+    problem = make_problem([0, 0], [0b11, 0b10, 0b01], slots=[1, 1, 1], excess=0)
+    free = replace(problem, prices=replace(problem.prices, layer=0))
+    proof = prove(free, solve(free), limits=Limits(work=100_000_000))
+    assert (proof.cost, proof.lower_bound) == (0, 0)
+    relaxation = Relaxation.of(free)
+    assert relaxation is not None
+    duals = scattered_duals(relaxation, np.random.default_rng(1), cut=False)
+    duals = replace(duals, worth=np.where(relaxation.needs, 1000.0, 0.0))
+    # What gains and costs nothing gains more than any part of its cost.
+    assert price(relaxation, duals).excess == math.inf
+
+
+@pytest.mark.filterwarnings("error")
 def test_what_costs_nothing_is_climbed_over_as_well(climbing_only: None) -> None:
     """No price for a layer, none for excess, and an atom of no bytes."""
     problem = make_problem([30 * MIB, 0], [0b11, 0b10, 0b01], excess=0)
