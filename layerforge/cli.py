@@ -110,10 +110,10 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = group.main(args=list(arguments), prog_name="layerforge", standalone_mode=False)
     except click.ClickException as error:
-        output.usage_error(error)
+        _tell(output, error)
         return error.exit_code
     except LayerforgeError as error:
-        output.error(error)
+        _tell(output, error)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         output.interrupted()
@@ -124,7 +124,6 @@ def run(arguments: Sequence[str]) -> int:
             output.bug()
             return EXIT_BUG
         _tell(output, expected)
-        _give_up_unwritten()
         return expected.exit_code
     except Exception:  # noqa: BLE001 - the boundary: a bug is shown whole, never swallowed
         output.bug()
@@ -132,20 +131,24 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else EXIT_OK
 
 
-def _tell(output: Output, error: LayerforgeError) -> None:
+def _tell(output: Output, error: LayerforgeError | click.ClickException) -> None:
     try:
-        output.error(error)
+        _say(output, error)
     except OSError:
         # It is stdout that takes nothing more, and with --json errors go there.
-        Output(no_color=output.no_color).error(error)
-
-
-def _give_up_unwritten() -> None:
-    """Send what stdout did not take to /dev/null: Python tries again at exit, and would end with 120."""
+        _say(Output(no_color=output.no_color), error)
+    # What stdout did not take goes to /dev/null: Python tries again at exit, and would end with 120.
     try:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _say(output: Output, error: LayerforgeError | click.ClickException) -> None:
+    if isinstance(error, LayerforgeError):
+        output.error(error)
+    else:
+        output.usage_error(error)
 
 
 def _on_terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

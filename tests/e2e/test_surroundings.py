@@ -54,6 +54,15 @@ def test_a_result_that_cannot_be_written_is_told_on_stderr(shop: Shop, option: s
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("option", ["--explain=Nobody", "--nonsense"])
+def test_an_error_that_cannot_be_written_is_told_on_stderr(shop: Shop, option: str, unbuffered: None) -> None:
+    done = in_shell(shop, ">/dev/full", "plan", "--json", option)
+    assert done.returncode == 2
+    assert option.removeprefix("--explain=") in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_reader_may_leave_early(shop: Shop, unbuffered: None) -> None:
     shop.run("lock")
     reading, writing = os.pipe()
