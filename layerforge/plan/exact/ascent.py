@@ -93,8 +93,10 @@ class _Adam:
 
     def change(self, kept: Flags, more: Smalls) -> None:
         """Keep some of the duals, and take in more, of this scale, from 0."""
-        for name in ("values", "_slopes", "_squares"):
-            setattr(self, name, np.append(getattr(self, name)[kept], np.zeros_like(more)))
+        nothing = np.zeros_like(more)
+        self.values = np.append(self.values[kept], nothing)
+        self._slopes = np.append(self._slopes[kept], nothing)
+        self._squares = np.append(self._squares[kept], nothing)
         self._scale = np.append(self._scale[kept], more)
 
     def step(self, slopes: Smalls, length: float) -> None:
@@ -172,8 +174,7 @@ class Ascent:
         penalty = _FIRST_GAIN * (_LAST_GAIN / _FIRST_GAIN) ** share
         length = _STEP * _LAST**share
         near, needs = self._near, self._needs
-        gains = self._gains(near)
-        parts = np.maximum(gains, 0).sum(axis=1) / near.costs - 1
+        gains, parts = self._gains(near)
         rows = np.flatnonzero(parts > 0)
         taken = (gains[rows] > 0) * (parts[rows] / np.float32(penalty))[:, None]
         covered = taken.T @ near.members[rows]
@@ -189,8 +190,8 @@ class Ascent:
 
     def scale(self) -> float:
         """Return what the duals have to be divided by, so that no known layer gains."""
-        known = self._state(self._all())
-        return max(1.0, float((np.maximum(self._gains(known), 0).sum(axis=1) / known.costs).max()))
+        _, parts = self._gains(self._state(self._all()))
+        return max(1.0, 1 + float(parts.max()))
 
     def duals(self, scale: float) -> Duals:
         """Return the duals, divided by `scale`, as whole prices."""
@@ -211,8 +212,8 @@ class Ascent:
     def layers(self, scale: float) -> list[tuple[Flags, Flags]]:
         """Return the known layers, as (atoms, groups), that are nearest to gaining at the scaled duals."""
         known = self._state(self._all())
-        gains = self._gains(known)
-        parts = np.maximum(gains, 0).sum(axis=1) / known.costs / scale - 1
+        gains, parts = self._gains(known)
+        parts = (1 + parts) / scale - 1
         best = np.argsort(-parts, kind="stable")
         return [
             (known.sets[row], gains[row] > 0) for row in best[:_MOST_LAYERS] if parts[row] > _WORTH_KNOWING
@@ -224,8 +225,7 @@ class Ascent:
     def _sweep(self) -> None:
         """Look at all known sets, and for more."""
         known = self._state(self._all())
-        gains = self._gains(known)
-        parts = np.maximum(gains, 0).sum(axis=1) / known.costs - 1
+        gains, parts = self._gains(known)
         best = np.argsort(-parts, kind="stable")
         if len(best) > _MOST_SETS:
             best = best[:_KEPT_SETS]
@@ -257,8 +257,7 @@ class Ascent:
             if not len(rows):
                 return
             known = self._state(sets[rows])
-            gains = self._gains(known)
-            parts = np.maximum(gains, 0).sum(axis=1) / known.costs - 1
+            gains, parts = self._gains(known)
             self.add(known.sets[parts > _WORTH_KNOWING])
 
     def _prices(self) -> Smalls:
@@ -266,7 +265,8 @@ class Ascent:
         carried = self._excess + self._space.values[:, None] * self._foreign
         return np.ascontiguousarray(np.where(self._needs, self._worth.values, -carried).T)
 
-    def _gains(self, known: _Known) -> Smalls:
+    def _gains(self, known: _Known) -> tuple[Smalls, Smalls]:
+        """What each group gains if it takes a layer of each set; and what part of its cost that gains."""
         gains: Smalls = known.members @ self._prices() - self._slot.values
         if len(self.cuts):
             to = np.zeros((len(self.cuts), len(self._slots)), np.float32)
@@ -274,7 +274,7 @@ class Ascent:
             gains += known.paired @ to
         if known.closed is not None:
             gains[known.closed] = _CLOSED
-        return gains
+        return gains, np.maximum(gains, 0).sum(axis=1) / known.costs - 1
 
     def _state(self, sets: Flags) -> _Known:
         members = _small(sets)

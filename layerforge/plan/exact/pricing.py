@@ -64,7 +64,7 @@ class Duals:
 
     `space[g]`: of a byte carried in excess, in thousandths of a byte, any number from 0. `copies[a]`: that
     one layer more holds an atom, and at last that there is one layer more; below 0 where there may be no
-    more than `counts` says, 0 where it says nothing.
+    more than `counts` says, 0 where it says nothing. `pairs`: that a group keeps to one of `cuts`; even.
     """
 
     worth: Numbers
@@ -273,8 +273,7 @@ class _Branching:
         # Each set without the atom, behind the same set with it.
         doubled = np.repeat(rows, 1 + paying)
         added = np.zeros(len(doubled), dtype=bool)
-        added[np.flatnonzero(np.append(True, doubled[1:] != doubled[:-1])[: len(doubled)])] = True
-        added &= np.repeat(paying, 1 + paying)
+        added[(np.cumsum(1 + paying) - 1 - paying)[paying]] = True
         sets = sets.only(doubled)
         barred = self._relaxation.barred[sets.groups, atom]
         sets.chosen[added, atom] = True

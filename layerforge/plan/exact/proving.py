@@ -1,10 +1,10 @@
 """The one door to a cost below which there is no plan.
 
 Column generation. Layers are far too many to be written down, so a linear program knows some of them,
-and its duals say which others would pay (`pricing`). Where there are many functions, its first duals come
-from an `ascent`, and for hundreds these have to do. That is answered exactly, in sums of whole
+and its duals say which others would pay (`pricing`). That is answered exactly, in sums of whole
 numbers: so a bound holds whatever the linear program rounds. Where layers still gain at some duals,
-a small part of their cost, the duals are scaled down by that part, and prove as much less. Where the
+a small part of their cost, the duals are scaled down by that part, and prove as much less. Where there
+are many functions, the first duals come from an `ascent`, and for hundreds these have to do. Where the
 program has nothing left to gain, plans are told apart by how many layers hold an atom, or there are (one
 and fewer, two and more), and each case is bounded by itself: branch and bound.
 
@@ -15,19 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from layerforge.errors import ToolError
 from layerforge.plan.problem import Layer, Problem, cost_of, violations
-
-if TYPE_CHECKING:
-    from layerforge.plan.exact.bounding import Bounded
 
 # What rounding leaves open: plans that differ by less than this part are one to us.
 _TOLERANCE = 1_000_000
 # Where a bound for more groups of functions than these leaves more open than this part of the cost, the best
 # plan is made of layers other than those that the proof came upon: half a minute of looking found nothing.
-_FEW_GROUPS = 50
+_MANY_GROUPS = 50
 _HOPELESS = 0.03
 
 
@@ -90,8 +86,9 @@ def prove(
 
     layers, cost = tuple(start), cost_of(problem, start).total
     bounded = bound_cost(problem, start, cost=cost, limits=limits or Limits.of(problem), progress=progress)
-    if bounded.relaxation is not None and bounded.bound < cost and _is_promising(bounded, cost):
-        found = choose_layers(problem, bounded.relaxation, bounded.sets, start)
+    relaxation = bounded.relaxation
+    if relaxation is not None and _is_promising(len(relaxation.slots), bounded.bound, cost):
+        found = choose_layers(problem, relaxation, bounded.sets, start)
         price = cost_of(problem, found).total
         if found and price < cost and not violations(problem, found):
             layers, cost = found, price
@@ -99,9 +96,8 @@ def prove(
     return Proof(layers=layers, cost=cost, lower_bound=bounded.bound, steps=bounded.steps)
 
 
-def _is_promising(bounded: Bounded, cost: int) -> bool:
-    few = bounded.relaxation is not None and len(bounded.relaxation.slots) <= _FEW_GROUPS
-    return few or bounded.bound > (1 - _HOPELESS) * cost
+def _is_promising(groups: int, bound: int, cost: int) -> bool:
+    return bound < cost and (groups <= _MANY_GROUPS or bound > (1 - _HOPELESS) * cost)
 
 
 def bound_below(

@@ -72,15 +72,15 @@ def _read_ahead(requests: BinaryIO) -> queue.Queue[dict[str, Any] | None]:
 def _end(_number: int, _frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.killpg(0, signal.SIGTERM)
+    code = 0
     if workshops := sys.modules.get("layerforge.resolve.pip_worker.workshops"):
         # In a thread of its own: this one may be in the middle of a call to the engine.
         closing = threading.Thread(target=workshops.close_workshops, daemon=True)
         closing.start()
         closing.join(_SECONDS_TO_CLOSE)
-        remove_unfinished()
-        os._exit(1 if closing.is_alive() else 0)
+        code = 1 if closing.is_alive() else 0
     remove_unfinished()
-    os._exit(0)
+    os._exit(code)
 
 
 def _serve(channel: Channel, method: Callable[[Any], Any], params: Any) -> None:
